@@ -1,0 +1,104 @@
+package io.usagearchiver;
+
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a sweep may be told. Immutable; a bad value is refused with its name, never corrected.
+ *
+ * @param retentionMonths the retention period in whole calendar months, {@value #MIN_RETENTION_MONTHS} to {@value
+ *     #MAX_RETENTION_MONTHS}; default {@value #DEFAULT_RETENTION_MONTHS}
+ * @param batchSize the most rows that one transaction moves, {@value #MIN_BATCH_SIZE} to {@value #MAX_BATCH_SIZE};
+ *     default {@value #DEFAULT_BATCH_SIZE}
+ * @param timeBudget how long a sweep may go on before it stops between two batches, or null for as long as it takes
+ *     (the default)
+ * @param lockTimeout how long a statement of a batch waits for a lock; default 5 s
+ * @param statementTimeout how long a statement of a batch may run; default 60 s. A page of candidates may take ten
+ *     times as long, since it may have to pass many dead index entries once
+ * @param idleTransactionTimeout how long PostgreSQL lets a transaction of the archiver sit idle before it ends it, so
+ *     that a frozen node holds nobody up for longer; default 10 s
+ */
+public record ArchiveSettings(
+        int retentionMonths,
+        int batchSize,
+        @Nullable Duration timeBudget,
+        Duration lockTimeout,
+        Duration statementTimeout,
+        Duration idleTransactionTimeout) {
+
+    /** The default retention period, in calendar months. */
+    public static final int DEFAULT_RETENTION_MONTHS = 13;
+    /** The default batch size, in rows. */
+    public static final int DEFAULT_BATCH_SIZE = 1000;
+    /** The shortest retention period, in calendar months. */
+    public static final int MIN_RETENTION_MONTHS = 1;
+    /** The longest retention period, in calendar months: a hundred years. */
+    public static final int MAX_RETENTION_MONTHS = 1200;
+    /** The smallest batch, in rows. */
+    public static final int MIN_BATCH_SIZE = 1;
+    /** The largest batch, in rows: also the most candidates that a sweep holds in memory. */
+    public static final int MAX_BATCH_SIZE = 50_000;
+    /** The shortest duration that any setting takes. */
+    public static final Duration MIN_DURATION = Duration.ofMillis(1);
+    /** The longest duration that any setting takes: PostgreSQL's timeouts end a little above it. */
+    public static final Duration MAX_DURATION = Duration.ofDays(2);
+
+    /** Rejects values out of range. */
+    public ArchiveSettings {
+        requireRange("retentionMonths", retentionMonths, MIN_RETENTION_MONTHS, MAX_RETENTION_MONTHS);
+        requireRange("batchSize", batchSize, MIN_BATCH_SIZE, MAX_BATCH_SIZE);
+        if (timeBudget != null) {
+            requireRange("timeBudget", timeBudget);
+        }
+        requireRange("lockTimeout", lockTimeout);
+        requireRange("statementTimeout", statementTimeout);
+        requireRange("idleTransactionTimeout", idleTransactionTimeout);
+    }
+
+    /** The defaults. */
+    public static ArchiveSettings defaults() {
+        return new ArchiveSettings(
+                DEFAULT_RETENTION_MONTHS,
+                DEFAULT_BATCH_SIZE,
+                null,
+                Duration.ofSeconds(5),
+                Duration.ofSeconds(60),
+                Duration.ofSeconds(10));
+    }
+
+    /** These settings with another retention period, in calendar months. */
+    public ArchiveSettings withRetentionMonths(int months) {
+        return new ArchiveSettings(
+                months, batchSize, timeBudget, lockTimeout, statementTimeout, idleTransactionTimeout);
+    }
+
+    /** These settings with another batch size, in rows. */
+    public ArchiveSettings withBatchSize(int rows) {
+        return new ArchiveSettings(
+                retentionMonths, rows, timeBudget, lockTimeout, statementTimeout, idleTransactionTimeout);
+    }
+
+    /** These settings with another time budget, or with none. */
+    public ArchiveSettings withTimeBudget(@Nullable Duration budget) {
+        return new ArchiveSettings(
+                retentionMonths, batchSize, budget, lockTimeout, statementTimeout, idleTransactionTimeout);
+    }
+
+    /** These settings with other timeouts. */
+    public ArchiveSettings withTimeouts(Duration lock, Duration statement, Duration idleTransaction) {
+        return new ArchiveSettings(retentionMonths, batchSize, timeBudget, lock, statement, idleTransaction);
+    }
+
+    private static void requireRange(String name, int value, int min, int max) {
+        if (value < min || value > max) {
+            throw new IllegalArgumentException(
+                    name + " = " + value + ": must be a whole number from " + min + " to " + max);
+        }
+    }
+
+    private static void requireRange(String name, Duration value) {
+        if (value.compareTo(MIN_DURATION) < 0 || value.compareTo(MAX_DURATION) > 0) {
+            throw new IllegalArgumentException(name + " = " + value + ": must be from 1 ms to 48 h");
+        }
+    }
+}

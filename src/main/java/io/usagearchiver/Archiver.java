@@ -1,0 +1,239 @@
+package io.usagearchiver;
+
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.sql.SQLException;
+import java.time.Clock;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
+import java.util.List;
+import org.jooq.exception.DataAccessException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Moves the expired rows of a hot table into its archive.
+ *
+ * <p>A row is expired when its age is before the cutoff: now, by the database's clock, minus the retention period. A
+ * sweep moves batches of expired rows, oldest first, each batch in one transaction which locks the rows, copies them,
+ * proves that the archive holds each of them unchanged, deletes those and nothing else, and counts them in the sweep's
+ * ledger row. So whatever fails when, <b>a row is in exactly one of the two tables, with its last content, and the
+ * ledger's counts are exact</b>.
+ *
+ * <p>Safe to run anywhere at any time: opening a sweep supersedes the one that is RUNNING, which moves nothing any more.
+ * Immutable and thread-safe.
+ */
+public final class Archiver {
+    private static final String INSUFFICIENT_PRIVILEGE = "42501";
+    private static final Logger log = LoggerFactory.getLogger(Archiver.class);
+
+    private final ArchivePair<?> pair;
+    private final ConnectionSource connections;
+    private final ArchiveSettings settings;
+    private final SweepListener listener;
+    private final @Nullable Clock clock;
+    private final String node;
+    private final String firedBy;
+
+    private Archiver(Builder builder) {
+        pair = builder.pair;
+        connections = builder.connections;
+        settings = builder.settings;
+        listener = new GuardedListener(builder.listener);
+        clock = builder.clock;
+        node = builder.node == null ? hostName() : builder.node;
+        firedBy = builder.firedBy;
+    }
+
+    /** Builds an archiver of a pair, with connections of a role that has the grants of {@code sql/04-grants.sql}. */
+    public static Builder builder(ArchivePair<?> pair, ConnectionSource connections) {
+        return new Builder(pair, connections);
+    }
+
+    /**
+     * Checks that the live tables allow rows to be moved. A sweep does this itself.
+     *
+     * @throws SchemaDriftException if they do not, with all that is wrong
+     * @throws ArchiveException if the database does not answer
+     */
+    public void checkSchema() {
+        StopSignal never = new StopSignal();
+        try (Session session = Session.open(connections, never)) {
+            session.transaction(TransactionLimits.page(settings), tx -> SchemaCheck.run(tx, pair));
+        } catch (DataAccessException e) {
+            throw new ArchiveException("Could not check the schema of " + pair.hot() + ": " + reason(e), e);
+        }
+    }
+
+    /**
+     * Sweeps until no expired row is left.
+     *
+     * @see #sweep(StopSignal)
+     */
+    public SweepResult sweep() {
+        return sweep(new StopSignal());
+    }
+
+    /**
+     * Sweeps until no expired row is left, or a reason to stop.
+     *
+     * @param stop stops the sweep from another thread
+     * @return what was done and why it stopped, as the ledger says
+     * @throws SchemaDriftException if the tables do not allow it; nothing was moved since they did not
+     * @throws SweepStoppedException if it was asked to stop before it began
+     * @throws SweepFailedException if a fault ended it
+     * @throws ArchiveException if there is no connection to be had
+     */
+    public SweepResult sweep(StopSignal stop) {
+        try (Session session = Session.open(connections, stop)) {
+            SweepResult result = sweep(session, stop);
+            report(result);
+            listener.sweepEnded(result);
+            return result;
+        }
+    }
+
+    private SweepResult sweep(Session session, StopSignal stop) {
+        Ledger ledger;
+        Sweep<?> sweep;
+        try {
+            Shape shape = session.transaction(TransactionLimits.page(settings), tx -> SchemaCheck.run(tx, pair));
+            LocalDateTime now = clock == null
+                    ? session.transaction(TransactionLimits.page(settings), NaiveUtc::now)
+                    : LocalDateTime.ofInstant(clock.instant(), ZoneOffset.UTC);
+            LocalDateTime cutoff = NaiveUtc.monthsBefore(now, settings.retentionMonths());
+            ledger = Ledger.open(session, TransactionLimits.open(settings), pair, shape.table(), cutoff, node, firedBy);
+            sweep = new Sweep<>(pair, settings, session, stop, listener, cutoff, ledger, shape);
+        } catch (DataAccessException | StopSignal.StoppedException e) {
+            if (stop.requested()) {
+                throw new SweepStoppedException(pair.hot().toString(), e);
+            }
+            throw new SweepFailedException("A sweep of " + pair.hot() + " could not begin: " + reason(e), e, null);
+        }
+        try {
+            StopReason reason = sweep.run();
+            stop.finish();
+            return close(session, ledger, reason, null, sweep.conflictingIds());
+        } catch (RuntimeException e) {
+            stop.finish();
+            throw failed(session, ledger, sweep.conflictingIds(), e);
+        }
+    }
+
+    private RuntimeException failed(
+            Session session, Ledger ledger, List<String> conflictingIds, RuntimeException fault) {
+        SweepResult result = null;
+        try {
+            result = close(session, ledger, StopReason.FAILED, reason(fault), conflictingIds);
+        } catch (RuntimeException e) {
+            // The connection is gone, most likely. The row stays RUNNING until the next sweep supersedes it.
+            fault.addSuppressed(e);
+        }
+        if (fault instanceof SchemaDriftException) {
+            return fault;
+        }
+        return new SweepFailedException(
+                "Sweep " + ledger.sweepId() + " of " + pair.hot() + " failed: " + reason(fault), fault, result);
+    }
+
+    private SweepResult close(
+            Session session, Ledger ledger, StopReason reason, @Nullable String message, List<String> conflictingIds) {
+        return session.transaction(
+                TransactionLimits.close(settings), tx -> ledger.close(tx, reason, message, conflictingIds));
+    }
+
+    private static void report(SweepResult result) {
+        log.info(
+                "Sweep {} of {} ended {}: {} rows moved in {} batches and {} ms, {} archived already,"
+                        + " {} in conflict, {} rejected; cutoff {}",
+                result.sweepId(),
+                result.table(),
+                result.stopReason(),
+                result.rowsMoved(),
+                result.batches(),
+                result.elapsed().toMillis(),
+                result.rowsAlreadyArchived(),
+                result.rowsInConflict(),
+                result.rowsRejected(),
+                result.cutoff());
+        if (!result.conflictingIds().isEmpty()) {
+            log.warn(
+                    "{} rows of {} stay hot: the archive holds their keys with other content. The first: {}",
+                    result.rowsInConflict(),
+                    result.table(),
+                    String.join(", ", result.conflictingIds()));
+        }
+    }
+
+    /** What PostgreSQL said, without jOOQ's copy of the statement. */
+    private static String reason(RuntimeException fault) {
+        SQLException cause = fault instanceof DataAccessException e ? e.getCause(SQLException.class) : null;
+        if (cause == null) {
+            return String.valueOf(fault.getMessage());
+        }
+        String hint = INSUFFICIENT_PRIVILEGE.equals(cause.getSQLState())
+                ? " (apply sql/04-grants.sql for the role of this data source)"
+                : "";
+        return cause.getMessage() + hint;
+    }
+
+    private static String hostName() {
+        try {
+            return InetAddress.getLocalHost().getHostName();
+        } catch (UnknownHostException e) {
+            return "unknown";
+        }
+    }
+
+    /** Collects what an {@link Archiver} needs. */
+    public static final class Builder {
+        private final ArchivePair<?> pair;
+        private final ConnectionSource connections;
+        private ArchiveSettings settings = ArchiveSettings.defaults();
+        private SweepListener listener = new SweepListener() {};
+        private @Nullable Clock clock;
+        private @Nullable String node;
+        private String firedBy = "api";
+
+        private Builder(ArchivePair<?> pair, ConnectionSource connections) {
+            this.pair = pair;
+            this.connections = connections;
+        }
+
+        /** The settings; {@link ArchiveSettings#defaults()} unless set. */
+        public Builder settings(ArchiveSettings newSettings) {
+            settings = newSettings;
+            return this;
+        }
+
+        /** Who hears of the sweep; nobody unless set. */
+        public Builder listener(SweepListener newListener) {
+            listener = newListener;
+            return this;
+        }
+
+        /** The clock that the cutoff is taken from; the database's unless set, which no node's wrong clock can move. */
+        public Builder clock(Clock newClock) {
+            clock = newClock;
+            return this;
+        }
+
+        /** The node's name in the ledger; the host's name unless set. */
+        public Builder node(String newNode) {
+            node = newNode;
+            return this;
+        }
+
+        /** What starts the sweeps, for the ledger; "api" unless set. */
+        public Builder firedBy(String newFiredBy) {
+            firedBy = newFiredBy;
+            return this;
+        }
+
+        /** The archiver. */
+        public Archiver build() {
+            return new Archiver(this);
+        }
+    }
+}

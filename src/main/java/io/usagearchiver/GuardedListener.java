@@ -1,0 +1,33 @@
+package io.usagearchiver;
+
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A listener whose exceptions are logged and go no further. */
+record GuardedListener(SweepListener listener) implements SweepListener {
+    private static final Logger log = LoggerFactory.getLogger(SweepListener.class);
+
+    @Override
+    public void sweepStarted(SweepProgress progress) {
+        tell(l -> l.sweepStarted(progress));
+    }
+
+    @Override
+    public void batchCommitted(SweepProgress progress) {
+        tell(l -> l.batchCommitted(progress));
+    }
+
+    @Override
+    public void sweepEnded(SweepResult result) {
+        tell(l -> l.sweepEnded(result));
+    }
+
+    private void tell(Consumer<SweepListener> event) {
+        try {
+            event.accept(listener);
+        } catch (RuntimeException e) {
+            log.warn("A sweep listener failed; the sweep goes on", e);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+package io.usagearchiver;
+
+import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.Table;
+import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Compares the live catalog with what moving rows safely asks for. Defaults, indexes, the order of columns and comments
+ * may differ between the tables; columns that both have beyond the generated ones are moved too.
+ */
+final class SchemaCheck {
+    private final DSLContext tx;
+    private final ArchivePair<?> pair;
+    private final List<String> differences = new ArrayList<>();
+
+    private SchemaCheck(DSLContext tx, ArchivePair<?> pair) {
+        this.tx = tx;
+        this.pair = pair;
+    }
+
+    /**
+     * Checks the tables of a pair, and the ledger.
+     *
+     * @throws SchemaDriftException with all that is wrong
+     */
+    static Shape run(DSLContext tx, ArchivePair<?> pair) {
+        return new SchemaCheck(tx, pair).run();
+    }
+
+    private Shape run() {
+        // Taken first: an ALTER between the two reads then shows as a change, never goes unseen.
+        Field<String> fingerprint = Shape.liveFingerprint(pair);
+        String before = tx.select(fingerprint).fetchSingle().value1();
+        LiveTable hot = LiveTable.read(tx, pair.hot(), pair.key().getName());
+        LiveTable archive = LiveTable.read(tx, pair.archive(), pair.key().getName());
+        checkSide("hot", pair.hot(), hot);
+        checkSide("archive", pair.archive(), archive);
+        if (hot != null) {
+            checkHot(hot);
+        }
+        if (archive != null) {
+            checkArchive(archive);
+        }
+        if (hot != null && archive != null) {
+            compare(hot, archive);
+        }
+        checkLedger();
+        if (hot == null || !differences.isEmpty()) {
+            throw new SchemaDriftException(
+                    pair.hot().getQualifiedName().unquotedName().toString(),
+                    differences.stream().sorted().toList());
+        }
+        return new Shape(hot.name(), List.copyOf(hot.columns().keySet()), before == null ? "" : before);
+    }
+
+    private void checkSide(String side, Table<?> table, @Nullable LiveTable live) {
+        String name = table.getQualifiedName().unquotedName().toString();
+        if (live == null) {
+            differ(side, name, "does not exist");
+            return;
+        }
+        if (live.kind() != null) {
+            differ(side, name, "is " + live.kind() + "; it must be a permanent ordinary table");
+        }
+        for (Field<?> column : table.fields()) {
+            if (!live.columns().containsKey(column.getName())) {
+                differ(side, name, "lacks column " + column.getName() + ", which the generated code has");
+            }
+        }
+        if (!live.keyed()) {
+            differ(
+                    side,
+                    name,
+                    "has no primary key or full unique index on exactly "
+                            + pair.key().getName() + ", not null");
+        }
+        if (live.rowSecurity()) {
+            differ(side, name, "has row security that applies to this role: rows could be passed over unseen");
+        }
+    }
+
+    private void checkHot(LiveTable hot) {
+        List<Field<?>> typed = new ArrayList<>(pair.ages());
+        typed.add(pair.key());
+        for (Field<?> field : typed) {
+            LiveTable.Column column = hot.columns().get(field.getName());
+            String type = field.getDataType().getCastTypeName(tx.configuration());
+            String generated = tx.select(DSL.field("format_type(to_regtype({0}), null)", String.class, DSL.val(type)))
+                    .fetchSingle()
+                    .value1();
+            if (column != null && !column.baseType().equals(generated)) {
+                differ(
+                        "hot",
+                        hot.name(),
+                        "column " + column.name() + " is " + column.type() + ", the generated code has " + generated);
+            }
+        }
+        for (String trigger : hot.deleteTriggers()) {
+            differ("hot", hot.name(), "has " + trigger + ", which acts on DELETE");
+        }
+        for (String reference : hot.references()) {
+            differ("hot", hot.name(), "is referenced by " + reference + ": moving a row would change other rows");
+        }
+    }
+
+    private void checkArchive(LiveTable archive) {
+        for (String trigger : archive.insertTriggers()) {
+            differ("archive", archive.name(), "has " + trigger + ", which acts on each INSERT");
+        }
+        for (LiveTable.Column column : archive.columns().values()) {
+            if (column.always()) {
+                differ("archive", archive.name(), "column " + column.name() + " is GENERATED ALWAYS: it takes no copy");
+            }
+        }
+    }
+
+    private void compare(LiveTable hot, LiveTable archive) {
+        for (LiveTable.Column column : hot.columns().values()) {
+            LiveTable.Column twin = archive.columns().get(column.name());
+            if (twin == null) {
+                differ("archive", archive.name(), "lacks column " + column.name() + " (hot: " + column.type() + ")");
+            } else if (!twin.type().equals(column.type())) {
+                differ(
+                        "archive",
+                        archive.name(),
+                        "column " + column.name() + " is " + twin.type() + " (hot: " + column.type() + ")");
+            } else if (twin.notNull() && !column.notNull()) {
+                differ("archive", archive.name(), "column " + column.name() + " is NOT NULL (hot: null allowed)");
+            }
+        }
+        for (LiveTable.Column column : archive.columns().values()) {
+            if (!hot.columns().containsKey(column.name())) {
+                differ("hot", hot.name(), "lacks column " + column.name() + " (archive: " + column.type() + ")");
+            }
+        }
+    }
+
+    private void checkLedger() {
+        String name = USAGE_ARCHIVE_SWEEP.getQualifiedName().unquotedName().toString();
+        LiveTable ledger = LiveTable.read(tx, USAGE_ARCHIVE_SWEEP, USAGE_ARCHIVE_SWEEP.SWEEP_ID.getName());
+        if (ledger == null) {
+            differ("ledger", name, "does not exist; apply sql/02-ledger.sql");
+            return;
+        }
+        Arrays.stream(USAGE_ARCHIVE_SWEEP.fields())
+                .map(Field::getName)
+                .filter(column -> !ledger.columns().containsKey(column))
+                .forEach(column -> differ("ledger", name, "lacks column " + column + "; apply sql/02-ledger.sql"));
+        boolean fenced =
+                tx.fetchSingle("""
+                        select exists (select from pg_catalog.pg_index x where x.indrelid = to_regclass({0})
+                          and x.indisunique and x.indisvalid and x.indnkeyatts = 1
+                          and pg_get_indexdef(x.indexrelid, 1, true) = 'table_name'
+                          and pg_get_expr(x.indpred, x.indrelid) like '%state%=%''RUNNING''%')""", Shape.regclass(USAGE_ARCHIVE_SWEEP)).get(0, Boolean.class);
+        if (!fenced) {
+            differ(
+                    "ledger",
+                    name,
+                    "lacks the unique index that allows one RUNNING sweep a table; apply sql/02-ledger.sql");
+        }
+    }
+
+    private void differ(String side, String table, String difference) {
+        differences.add(side + " " + table + " " + difference);
+    }
+}

@@ -1,0 +1,26 @@
+package io.usagearchiver;
+
+import java.util.List;
+
+/**
+ * The live tables are not such that rows can be moved between them without loss. Nothing was moved; a sweep that starts
+ * after the repair works without a restart.
+ */
+public final class SchemaDriftException extends ArchiveException {
+    private static final long serialVersionUID = 1;
+
+    private final List<String> differences;
+
+    SchemaDriftException(String table, List<String> differences) {
+        super(
+                "Archival of " + table + " is disabled, because the tables do not allow it:\n  - "
+                        + String.join("\n  - ", differences),
+                null);
+        this.differences = List.copyOf(differences);
+    }
+
+    /** What is wrong, one sentence each, sorted. */
+    public List<String> differences() {
+        return differences;
+    }
+}

@@ -1,0 +1,47 @@
+package io.usagearchiver;
+
+import java.util.List;
+import org.jooq.Field;
+import org.jooq.QueryPart;
+import org.jooq.Table;
+import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
+
+/**
+ * The columns that the live tables had when the schema check passed them: all are moved, also those that the generated
+ * code does not know.
+ *
+ * @param table the hot table's canonical name, {@code schema.table}
+ * @param columnNames the columns, which both tables have
+ * @param fingerprint of both tables' columns; another one means that a table was altered
+ */
+record Shape(String table, List<String> columnNames, String fingerprint) {
+    /** The columns as fields of one of the two tables, always in the same order. */
+    List<Field<Object>> columns(Table<?> side) {
+        return columnNames.stream()
+                .map(name -> DSL.field(side.getQualifiedName().append(name)))
+                .toList();
+    }
+
+    /** The column of {@code side} that has the name and type of {@code column}. */
+    <T> Field<T> column(Table<?> side, Field<T> column) {
+        return DSL.field(side.getQualifiedName().append(column.getUnqualifiedName()), column.getDataType());
+    }
+
+    /**
+     * The fingerprint of the live tables of a pair, as a subquery: names, types and modifiers of their columns, and
+     * whether a trigger, rule or row security has come or gone.
+     */
+    static Field<String> liveFingerprint(ArchivePair<?> pair) {
+        return DSL.field("""
+                (select md5(string_agg(concat_ws(' ', c.oid, c.relhastriggers, c.relhasrules, c.relrowsecurity, \
+                a.attnum, a.attname, a.atttypid, a.atttypmod), ', ' order by c.oid, a.attnum)) \
+                from pg_catalog.pg_class c join pg_catalog.pg_attribute a on a.attrelid = c.oid \
+                where c.oid in (to_regclass({0}), to_regclass({1})) and a.attnum > 0 and not a.attisdropped)""", SQLDataType.VARCHAR, regclass(pair.hot()), regclass(pair.archive()));
+    }
+
+    /** The quoted name of a table as a bind. */
+    static QueryPart regclass(Table<?> table) {
+        return DSL.val(DSL.using(org.jooq.SQLDialect.POSTGRES).render(table.getQualifiedName()));
+    }
+}

@@ -1,0 +1,109 @@
+package io.usagearchiver;
+
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import org.jooq.ExecuteContext;
+import org.jooq.ExecuteListener;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Asks one sweep to stop, from any thread, before or while it runs.
+ *
+ * <p>The sweep reads the signal between batches, so a running batch commits. A statement that still runs {@link #GRACE}
+ * later is cancelled and its batch rolled back: a thread interrupt would not stop it. Thread-safe; for one sweep only.
+ */
+public final class StopSignal {
+    /** How long a running statement may go on after the request. */
+    public static final Duration GRACE = Duration.ofSeconds(2);
+
+    private static final Duration CANCEL_INTERVAL = Duration.ofMillis(200);
+    private static final Logger log = LoggerFactory.getLogger(StopSignal.class);
+
+    private volatile boolean requested;
+    private boolean graceOver;
+    private boolean finished;
+    private @Nullable Statement running;
+
+    /** Asks the sweep to stop. Returns at once; asking again changes nothing. */
+    public synchronized void request() {
+        if (!requested) {
+            requested = true;
+            after(GRACE, this::endGrace);
+        }
+    }
+
+    /** Whether the sweep was asked to stop. */
+    public boolean requested() {
+        return requested;
+    }
+
+    /** Marks what the sweep executes from now on as not to be cancelled: it is closing its ledger row. */
+    synchronized void finish() {
+        finished = true;
+    }
+
+    /** Makes the statements of a jOOQ configuration known to this signal. */
+    ExecuteListener listener() {
+        return new ExecuteListener() {
+            private static final long serialVersionUID = 1;
+
+            @Override
+            public void executeStart(ExecuteContext context) {
+                track(context.statement());
+            }
+
+            @Override
+            public void end(ExecuteContext context) {
+                track(null);
+            }
+        };
+    }
+
+    private synchronized void track(@Nullable Statement statement) {
+        running = statement;
+        if (statement != null && graceOver && !finished) {
+            running = null;
+            throw new StoppedException();
+        }
+    }
+
+    private synchronized void endGrace() {
+        graceOver = true;
+        cancel();
+    }
+
+    /** Cancels again and again, because a statement that has not reached the server yet ignores its first cancel. */
+    private synchronized void cancel() {
+        if (finished) {
+            return;
+        }
+        if (running != null) {
+            try {
+                running.cancel();
+            } catch (SQLException e) {
+                log.debug("Could not cancel the running statement", e);
+            }
+        }
+        after(CANCEL_INTERVAL, this::cancel);
+    }
+
+    private static void after(Duration delay, Runnable action) {
+        Executor later = CompletableFuture.delayedExecutor(delay.toMillis(), TimeUnit.MILLISECONDS);
+        later.execute(action);
+    }
+
+    /** Thrown in place of a statement that would start when the time for it is over. */
+    static final class StoppedException extends RuntimeException {
+        private static final long serialVersionUID = 1;
+
+        StoppedException() {
+            super("asked to stop");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+package io.usagearchiver;
+
+import org.jspecify.annotations.Nullable;
+
+/** A sweep was asked to stop before its ledger row was open. It moved nothing and left no trace. */
+public final class SweepStoppedException extends ArchiveException {
+    private static final long serialVersionUID = 1;
+
+    SweepStoppedException(String table, @Nullable Throwable cause) {
+        super("A sweep of " + table + " was asked to stop before it began", cause);
+    }
+}

@@ -1,0 +1,55 @@
+package io.usagearchiver;
+
+import java.time.Duration;
+
+/** The settings that a transaction carries, as the statements that set them for it alone. */
+record TransactionLimits(String sql) {
+    /** Closing must fit into the five seconds that a node has to stop. */
+    private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
+
+    /** How much longer opening waits for a lock than PostgreSQL lets a frozen node hold it. */
+    private static final Duration TAKEOVER_MARGIN = Duration.ofSeconds(5);
+
+    /**
+     * Plans must not depend on statistics: into an archive that was never analyzed, or with the NULL set of an age
+     * column, the planner's guess costs seconds a batch. Index scans and generic plans are right in every case here.
+     */
+    private static final String PLANS = "set local plan_cache_mode = force_generic_plan; "
+            + "set local enable_seqscan = off; set local enable_bitmapscan = off; set local jit = off; ";
+
+    /**
+     * Moves rows. The commit is asynchronous: a crash of the server un-moves whole batches, rows and ledger together.
+     */
+    static TransactionLimits batch(ArchiveSettings settings) {
+        return of(
+                settings,
+                settings.lockTimeout(),
+                settings.statementTimeout(),
+                PLANS + "set local synchronous_commit = off");
+    }
+
+    /** Reads candidates. It may have to pass the dead index entries of a whole sweep once. */
+    static TransactionLimits page(ArchiveSettings settings) {
+        return of(settings, settings.lockTimeout(), settings.statementTimeout().multipliedBy(10), PLANS);
+    }
+
+    /** Opens a ledger row, waiting for a batch in flight of the sweep that it supersedes. */
+    static TransactionLimits open(ArchiveSettings settings) {
+        Duration wait = settings.idleTransactionTimeout().plus(TAKEOVER_MARGIN);
+        return of(settings, wait, wait.plus(settings.statementTimeout()), "set local synchronous_commit = on");
+    }
+
+    /** Closes a ledger row. */
+    static TransactionLimits close(ArchiveSettings settings) {
+        return of(settings, CLOSE_TIMEOUT, CLOSE_TIMEOUT, "set local synchronous_commit = on");
+    }
+
+    private static TransactionLimits of(ArchiveSettings settings, Duration lock, Duration statement, String more) {
+        return new TransactionLimits("set transaction isolation level read committed; "
+                + "set local lock_timeout = " + lock.toMillis() + "; "
+                + "set local statement_timeout = " + statement.toMillis() + "; "
+                + "set local idle_in_transaction_session_timeout = "
+                + settings.idleTransactionTimeout().toMillis() + "; "
+                + more);
+    }
+}
