@@ -1,0 +1,195 @@
+package io.usagearchiver.quartz;
+
+import io.usagearchiver.Archiver;
+import io.usagearchiver.SchemaDriftException;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.quartz.Scheduler;
+import org.quartz.SchedulerConfigException;
+import org.quartz.SchedulerException;
+import org.quartz.spi.ClassLoadHelper;
+import org.quartz.spi.SchedulerPlugin;
+import org.quartz.utils.DBConnectionManager;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Registers an archiver in a Quartz cluster by properties alone:
+ *
+ * <pre>
+ * org.quartz.plugin.usageArchiver.class = io.usagearchiver.quartz.ArchivePlugin
+ * org.quartz.plugin.usageArchiver.dataSource = archive
+ * </pre>
+ *
+ * <p>Each setter is one property. The job and its triggers take their keys from the plugin's name ({@code usageArchiver}
+ * above), so that several archivers live side by side in one scheduler.
+ *
+ * <p>All values are checked when the scheduler is made: a bad one is an exception of {@code
+ * SchedulerFactory.getScheduler()}. Starting never throws, since that would start the scheduler without its plugins: when
+ * the database does not answer, this is logged and tried again in the background until it does. Tables between which
+ * rows could be lost are an ERROR in the log; every sweep checks them again, so that a repair needs no restart.
+ */
+public final class ArchivePlugin implements SchedulerPlugin {
+    private static final Duration FIRST_RETRY = Duration.ofSeconds(1);
+    private static final Duration LAST_RETRY = Duration.ofSeconds(30);
+    private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
+
+    private final Map<String, String> properties = new HashMap<>();
+    private final CountDownLatch shutdown = new CountDownLatch(1);
+    private @Nullable Node node;
+
+    /** The name of the archiver's data source in this Quartz instance. Required. */
+    public void setDataSource(String value) {
+        properties.put(PluginSettings.DATA_SOURCE, value);
+    }
+
+    /** The class that supplies the pair of tables. Default {@code io.usagearchiver.UsageDetails}. */
+    public void setPair(String value) {
+        properties.put(PluginSettings.PAIR, value);
+    }
+
+    /** The retention period in calendar months. Default 13. */
+    public void setRetentionMonths(String value) {
+        properties.put(PluginSettings.RETENTION_MONTHS, value);
+    }
+
+    /** When sweeps begin, in UTC: five fields of crontab, or six or seven of Quartz. Default {@code 0 3 * * *}. */
+    public void setCron(String value) {
+        properties.put(PluginSettings.CRON, value);
+    }
+
+    /** The most rows that a batch moves. Default 1000. */
+    public void setBatchSize(String value) {
+        properties.put(PluginSettings.BATCH_SIZE, value);
+    }
+
+    /** How long a sweep may go on, such as {@code 2h}. Default: as long as it takes. */
+    public void setTimeBudget(String value) {
+        properties.put(PluginSettings.TIME_BUDGET, value);
+    }
+
+    /** How long a statement waits for a lock. Default {@code 5s}. */
+    public void setLockTimeout(String value) {
+        properties.put(PluginSettings.LOCK_TIMEOUT, value);
+    }
+
+    /** How long a statement may run. Default {@code 60s}. */
+    public void setStatementTimeout(String value) {
+        properties.put(PluginSettings.STATEMENT_TIMEOUT, value);
+    }
+
+    /** How long PostgreSQL lets a transaction of a frozen node live. Default {@code 10s}. */
+    public void setIdleTransactionTimeout(String value) {
+        properties.put(PluginSettings.IDLE_TRANSACTION_TIMEOUT, value);
+    }
+
+    @Override
+    public void initialize(String name, Scheduler scheduler, ClassLoadHelper loadHelper) throws SchedulerException {
+        try {
+            PluginSettings settings = PluginSettings.parse(
+                    properties, property -> "org.quartz.plugin." + name + "." + property, System::getenv);
+            node = new Node(name, scheduler, settings);
+        } catch (IllegalArgumentException e) {
+            throw new SchedulerConfigException(e.getMessage(), e);
+        }
+    }
+
+    /** Stores the schedule, or goes on trying in the background. Never throws. */
+    @Override
+    public void start() {
+        if (node != null) {
+            node.start();
+        }
+    }
+
+    @Override
+    public void shutdown() {
+        shutdown.countDown();
+    }
+
+    /** What a node does at its start. */
+    private final class Node {
+        private final String name;
+        private final PluginSettings settings;
+        private final ArchiveSchedule schedule;
+        private boolean stored;
+        private String lastFault = "";
+
+        Node(String name, Scheduler scheduler, PluginSettings settings) {
+            this.name = name;
+            this.settings = settings;
+            this.schedule = new ArchiveSchedule(scheduler, name, settings);
+        }
+
+        void start() {
+            log.info("Archiver {} starts: {}", name, settings.toProperties());
+            store();
+            Thread thread = new Thread(this::settle, "usage-archiver-" + name);
+            thread.setDaemon(true);
+            thread.start();
+        }
+
+        /** Stores the schedule and checks the tables, until the database has answered to both. */
+        private void settle() {
+            Duration pause = FIRST_RETRY;
+            try {
+                while (!(store() && check())) {
+                    if (shutdown.await(pause.toMillis(), TimeUnit.MILLISECONDS)) {
+                        return;
+                    }
+                    pause = pause.multipliedBy(2).compareTo(LAST_RETRY) < 0 ? pause.multipliedBy(2) : LAST_RETRY;
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+
+        private boolean store() {
+            if (stored) {
+                return true;
+            }
+            try {
+                schedule.store();
+                stored = true;
+                lastFault = "";
+            } catch (SchedulerException | RuntimeException e) {
+                fault("Archiver {} could not store its schedule and keeps trying: {}", e);
+            }
+            return stored;
+        }
+
+        private boolean check() {
+            try {
+                Archiver.builder(
+                                settings.pair(),
+                                () -> DBConnectionManager.getInstance().getConnection(settings.dataSource()))
+                        .settings(settings.archive())
+                        .build()
+                        .checkSchema();
+                log.info("Archiver {}: the tables are fit to be archived", name);
+                return true;
+            } catch (SchemaDriftException e) {
+                log.error("{}\nThe scheduler goes on; each firing checks the tables again.", e.getMessage());
+                return true;
+            } catch (RuntimeException e) {
+                fault("Archiver {} could not check its tables and keeps trying: {}", e);
+                return false;
+            }
+        }
+
+        /** Logs a fault once, not at each attempt. */
+        private void fault(String message, Exception e) {
+            String fault = String.valueOf(e.getMessage());
+            if (fault.equals(lastFault)) {
+                log.debug(message, name, fault, e);
+            } else {
+                log.error(message, name, fault, e);
+            }
+            lastFault = fault;
+        }
+    }
+}

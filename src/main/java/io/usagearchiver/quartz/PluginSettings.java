@@ -1,0 +1,221 @@
+package io.usagearchiver.quartz;
+
+import io.usagearchiver.ArchivePair;
+import io.usagearchiver.ArchiveSettings;
+import io.usagearchiver.UsageDetails;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The archiver's settings as the properties of a plugin, which are also the job's data: all text, parsed strictly.
+ *
+ * <p>A setting is the property if there is one, else the environment variable (for {@link UsageDetails} only), else the
+ * default. A bad value is an {@link IllegalArgumentException} that names the value, where it was set and what is allowed.
+ *
+ * @param dataSource the name by which Quartz's {@code DBConnectionManager} knows the archiver's data source
+ * @param pairClass the class that supplies the pair
+ * @param pair the tables
+ * @param schedule when sweeps begin, in UTC
+ * @param archive what each sweep is told
+ */
+public record PluginSettings(
+        String dataSource, String pairClass, ArchivePair<?> pair, CronSchedule schedule, ArchiveSettings archive) {
+
+    /** The environment variable for {@code retentionMonths}. */
+    public static final String RETENTION_MONTHS_VARIABLE = "GPUSTACK_USAGE_DETAILS_RETENTION_MONTHS";
+    /** The environment variable for {@code cron}. */
+    public static final String CRON_VARIABLE = "GPUSTACK_USAGE_DETAILS_ARCHIVE_CRON";
+    /** The environment variable for {@code batchSize}. */
+    public static final String BATCH_SIZE_VARIABLE = "GPUSTACK_USAGE_DETAILS_ARCHIVE_BATCH_SIZE";
+    /** When sweeps begin unless something else is set: daily at 03:00 UTC. */
+    public static final String DEFAULT_CRON = "0 3 * * *";
+
+    static final String DATA_SOURCE = "dataSource";
+    static final String PAIR = "pair";
+    static final String RETENTION_MONTHS = "retentionMonths";
+    static final String CRON = "cron";
+    static final String BATCH_SIZE = "batchSize";
+    static final String TIME_BUDGET = "timeBudget";
+    static final String LOCK_TIMEOUT = "lockTimeout";
+    static final String STATEMENT_TIMEOUT = "statementTimeout";
+    static final String IDLE_TRANSACTION_TIMEOUT = "idleTransactionTimeout";
+
+    /** The names of all properties. */
+    public static final List<String> NAMES = List.of(
+            DATA_SOURCE,
+            PAIR,
+            RETENTION_MONTHS,
+            CRON,
+            BATCH_SIZE,
+            TIME_BUDGET,
+            LOCK_TIMEOUT,
+            STATEMENT_TIMEOUT,
+            IDLE_TRANSACTION_TIMEOUT);
+
+    /**
+     * Parses the settings.
+     *
+     * @param properties by name
+     * @param origin where a property was set, for error messages: its full name, for instance
+     * @param environment looks up an environment variable; null if it is not set
+     * @throws IllegalArgumentException for the first bad value
+     */
+    public static PluginSettings parse(
+            Map<String, String> properties,
+            UnaryOperator<String> origin,
+            Function<String, @Nullable String> environment) {
+        Reader reader = new Reader(properties, origin, environment);
+        String dataSource = reader.text(DATA_SOURCE, null).require("the name of a data source of this Quartz instance");
+        String pairClass = reader.text(PAIR, null).orElse(UsageDetails.class.getName());
+        ArchivePair<?> pair = reader.text(PAIR, null).parse(UsageDetails.PAIR, PluginSettings::pair);
+        boolean shipped = pair == UsageDetails.PAIR;
+        ArchiveSettings defaults = ArchiveSettings.defaults();
+        return new PluginSettings(
+                dataSource,
+                pairClass,
+                pair,
+                reader.text(CRON, shipped ? CRON_VARIABLE : null)
+                        .parse(CronSchedule.parse(DEFAULT_CRON), CronSchedule::parse),
+                new ArchiveSettings(
+                        reader.text(RETENTION_MONTHS, shipped ? RETENTION_MONTHS_VARIABLE : null)
+                                .parse(
+                                        defaults.retentionMonths(),
+                                        wholeNumber(
+                                                ArchiveSettings.MIN_RETENTION_MONTHS,
+                                                ArchiveSettings.MAX_RETENTION_MONTHS)),
+                        reader.text(BATCH_SIZE, shipped ? BATCH_SIZE_VARIABLE : null)
+                                .parse(
+                                        defaults.batchSize(),
+                                        wholeNumber(ArchiveSettings.MIN_BATCH_SIZE, ArchiveSettings.MAX_BATCH_SIZE)),
+                        reader.text(TIME_BUDGET, null).parse(defaults.timeBudget(), PluginSettings::duration),
+                        reader.text(LOCK_TIMEOUT, null).parse(defaults.lockTimeout(), PluginSettings::duration),
+                        reader.text(STATEMENT_TIMEOUT, null)
+                                .parse(defaults.statementTimeout(), PluginSettings::duration),
+                        reader.text(IDLE_TRANSACTION_TIMEOUT, null)
+                                .parse(defaults.idleTransactionTimeout(), PluginSettings::duration)));
+    }
+
+    /** All settings as text: {@link #parse} of it gives equal settings whatever the environment is. */
+    public Map<String, String> toProperties() {
+        Map<String, String> properties = new LinkedHashMap<>();
+        properties.put(DATA_SOURCE, dataSource);
+        properties.put(PAIR, pairClass);
+        properties.put(RETENTION_MONTHS, String.valueOf(archive.retentionMonths()));
+        properties.put(CRON, schedule.text());
+        properties.put(BATCH_SIZE, String.valueOf(archive.batchSize()));
+        if (archive.timeBudget() != null) {
+            properties.put(TIME_BUDGET, text(archive.timeBudget()));
+        }
+        properties.put(LOCK_TIMEOUT, text(archive.lockTimeout()));
+        properties.put(STATEMENT_TIMEOUT, text(archive.statementTimeout()));
+        properties.put(IDLE_TRANSACTION_TIMEOUT, text(archive.idleTransactionTimeout()));
+        return properties;
+    }
+
+    private static ArchivePair<?> pair(String className) {
+        try {
+            ClassLoader context = Thread.currentThread().getContextClassLoader();
+            ClassLoader loader = context != null ? context : PluginSettings.class.getClassLoader();
+            Object supplier =
+                    Class.forName(className, true, loader).getConstructor().newInstance();
+            if (supplier instanceof Supplier<?> s && s.get() instanceof ArchivePair<?> pair) {
+                return pair;
+            }
+        } catch (ReflectiveOperationException | LinkageError e) {
+            throw new IllegalArgumentException(pairMessage() + " (" + e + ")", e);
+        }
+        throw new IllegalArgumentException(pairMessage());
+    }
+
+    private static String pairMessage() {
+        return "must be the name of a public class with a no-argument constructor that implements"
+                + " Supplier<ArchivePair<?>>, such as " + UsageDetails.class.getName();
+    }
+
+    private static Function<String, Integer> wholeNumber(int min, int max) {
+        return value -> {
+            if (value.matches("-?\\d{1,9}")) {
+                int number = Integer.parseInt(value);
+                if (number >= min && number <= max) {
+                    return number;
+                }
+            }
+            throw new IllegalArgumentException("must be a whole number from " + min + " to " + max);
+        };
+    }
+
+    private static final Pattern DURATION = Pattern.compile("(\\d{1,9}) ?(ms|s|m|h)");
+
+    private static Duration duration(String value) {
+        Matcher matcher = DURATION.matcher(value);
+        if (matcher.matches()) {
+            long count = Long.parseLong(matcher.group(1));
+            Duration duration = switch (matcher.group(2)) {
+                case "ms" -> Duration.ofMillis(count);
+                case "s" -> Duration.ofSeconds(count);
+                case "m" -> Duration.ofMinutes(count);
+                default -> Duration.ofHours(count);
+            };
+            if (duration.compareTo(ArchiveSettings.MIN_DURATION) >= 0
+                    && duration.compareTo(ArchiveSettings.MAX_DURATION) <= 0) {
+                return duration;
+            }
+        }
+        throw new IllegalArgumentException("must be a duration from 1ms to 48h, such as 500ms, 30s, 15m or 2h");
+    }
+
+    private static String text(Duration duration) {
+        return duration.toMillis() + "ms";
+    }
+
+    /** Finds the text of a setting, and says where it was found if it is bad. */
+    private record Reader(
+            Map<String, String> properties,
+            UnaryOperator<String> origin,
+            Function<String, @Nullable String> environment) {
+
+        Setting text(String name, @Nullable String variable) {
+            String property = properties.get(name);
+            if (property != null) {
+                return new Setting(origin.apply(name), property.strip());
+            }
+            String value = variable == null ? null : environment.apply(variable);
+            return value == null
+                    ? new Setting(origin.apply(name), null)
+                    : new Setting("environment variable " + variable, value.strip());
+        }
+    }
+
+    private record Setting(String origin, @Nullable String value) {
+        String orElse(String fallback) {
+            return value == null ? fallback : value;
+        }
+
+        String require(String what) {
+            if (value == null || value.isEmpty()) {
+                throw new IllegalArgumentException(
+                        origin + (value == null ? " is not set" : " = ''") + ": must be " + what);
+            }
+            return value;
+        }
+
+        <T extends @Nullable Object> T parse(T fallback, Function<String, ? extends T> parser) {
+            if (value == null) {
+                return fallback;
+            }
+            try {
+                return parser.apply(value);
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException(origin + " = '" + value + "': " + e.getMessage(), e);
+            }
+        }
+    }
+}

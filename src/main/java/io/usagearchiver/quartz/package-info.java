@@ -1,0 +1,8 @@
+/**
+ * The archiver as a job of a Quartz cluster: {@link io.usagearchiver.quartz.ArchivePlugin} registers {@link
+ * io.usagearchiver.quartz.ArchiveJob} from a few properties, on every node alike.
+ */
+@NullMarked
+package io.usagearchiver.quartz;
+
+import org.jspecify.annotations.NullMarked;
