@@ -1,0 +1,48 @@
+package io.usagearchiver.cli;
+
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Lets a command that gets SIGTERM or SIGINT finish in order and choose its exit code; the JVM alone would exit with 143
+ * as soon as its hooks return. A command that does not listen is ended at once.
+ */
+final class Termination {
+    /** Node and sweep promise to be gone within five seconds. */
+    private static final Duration LIMIT = Duration.ofMillis(4800);
+
+    private final CompletableFuture<Integer> exitCode = new CompletableFuture<>();
+    private volatile @Nullable Runnable action;
+
+    Termination() {
+        Runtime.getRuntime().addShutdownHook(new Thread(this::terminate, "termination"));
+    }
+
+    /** Sets what a signal does. It must lead the command to its end. */
+    void onSignal(Runnable newAction) {
+        action = newAction;
+    }
+
+    /** Ends the JVM with the command's exit code, also when a signal has begun to. */
+    void exit(int code) {
+        exitCode.complete(code);
+        System.exit(code);
+    }
+
+    private void terminate() {
+        Runnable current = action;
+        if (current == null || exitCode.isDone()) {
+            return;
+        }
+        current.run();
+        try {
+            Runtime.getRuntime().halt(exitCode.get(LIMIT.toMillis(), TimeUnit.MILLISECONDS));
+        } catch (TimeoutException | ExecutionException | InterruptedException e) {
+            System.err.println("Not finished after " + LIMIT.toMillis() + " ms; ending all the same");
+        }
+    }
+}

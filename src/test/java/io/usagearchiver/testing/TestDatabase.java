@@ -1,0 +1,196 @@
+package io.usagearchiver.testing;
+
+import io.usagearchiver.ConnectionSource;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+
+/**
+ * A database of its own for a test, made from the files of {@code sql/}, with a role that has nothing but their grants.
+ * Sessions of that role are in the time zone Asia/Kolkata.
+ */
+public final class TestDatabase implements AutoCloseable {
+    /** The role that has nothing but the grants of {@code sql/}, and its password. */
+    public static final String ARCHIVER = "usage_archiver";
+
+    private static final String TEMPLATE =
+            "usage_template_" + ProcessHandle.current().pid();
+    private static final AtomicInteger COUNT = new AtomicInteger();
+    private static boolean templateMade;
+
+    private final String name;
+    private final Connection owner;
+
+    private TestDatabase(String name) throws SQLException {
+        this.name = name;
+        this.owner = TestServer.superuser(name);
+    }
+
+    /** A database with the usage tables, the ledger, Quartz's tables and the grants. */
+    public static TestDatabase create() {
+        try {
+            makeTemplate();
+            String name = "usage_test_" + ProcessHandle.current().pid() + "_" + COUNT.incrementAndGet();
+            try (Connection server = TestServer.superuser(null)) {
+                execute(server, "CREATE DATABASE " + name + " TEMPLATE " + TEMPLATE);
+            }
+            return new TestDatabase(name);
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** A database without any table. */
+    public static TestDatabase empty() {
+        try {
+            makeTemplate();
+            String name = "usage_test_" + ProcessHandle.current().pid() + "_" + COUNT.incrementAndGet();
+            try (Connection server = TestServer.superuser(null)) {
+                execute(server, "CREATE DATABASE " + name);
+            }
+            return new TestDatabase(name);
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static synchronized void makeTemplate() throws SQLException {
+        if (templateMade) {
+            return;
+        }
+        try (Connection server = TestServer.superuser(null)) {
+            execute(
+                    server,
+                    "DO $$ BEGIN CREATE ROLE " + ARCHIVER + " LOGIN PASSWORD '" + ARCHIVER
+                            + "'; EXCEPTION WHEN duplicate_object THEN END $$");
+            execute(server, "DROP DATABASE IF EXISTS " + TEMPLATE);
+            execute(server, "CREATE DATABASE " + TEMPLATE);
+        }
+        try (Connection template = TestServer.superuser(TEMPLATE)) {
+            for (String sql : scripts()) {
+                execute(template, sql);
+            }
+        }
+        templateMade = true;
+    }
+
+    /** The files of {@code sql/} in the order in which they are applied, psql's variables replaced. */
+    public static List<String> scripts() {
+        try (Stream<Path> files = Files.list(Path.of("sql"))) {
+            List<String> scripts = new ArrayList<>();
+            for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
+                scripts.add(Files.readString(file)
+                        .replace(":\"role\"", ARCHIVER)
+                        .replace(":'scheduler'", "'" + SCHEDULER + "'"));
+            }
+            return scripts;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** The scheduler's name for which the lock rows are there. */
+    public static final String SCHEDULER = "UsageArchiver";
+
+    /** The JDBC URL, without user and password. */
+    public String url() {
+        return TestServer.url(name);
+    }
+
+    /** The name of the database. */
+    public String name() {
+        return name;
+    }
+
+    /** A new connection of the superuser that owns the tables. */
+    public Connection connectAsOwner() throws SQLException {
+        return TestServer.superuser(name);
+    }
+
+    /** A new connection of the least-privileged role, in the time zone Asia/Kolkata. */
+    public Connection connectAsArchiver() throws SQLException {
+        Connection connection = DriverManager.getConnection(url(), ARCHIVER, ARCHIVER);
+        execute(connection, "SET TIME ZONE 'Asia/Kolkata'");
+        return connection;
+    }
+
+    /** {@link #connectAsArchiver} as a source. */
+    public ConnectionSource archiver() {
+        return this::connectAsArchiver;
+    }
+
+    /** Executes statements as the owner. */
+    public void execute(String sql) {
+        try {
+            execute(owner, sql);
+        } catch (SQLException e) {
+            throw new IllegalStateException(sql, e);
+        }
+    }
+
+    /** The first column of all rows of a query by the owner, as PostgreSQL writes them. */
+    public List<String> strings(String sql) {
+        try (Statement statement = owner.createStatement();
+                ResultSet rows = statement.executeQuery(sql)) {
+            List<String> values = new ArrayList<>();
+            while (rows.next()) {
+                values.add(rows.getString(1));
+            }
+            return values;
+        } catch (SQLException e) {
+            throw new IllegalStateException(sql, e);
+        }
+    }
+
+    /** The number that a query by the owner gives. */
+    public long number(String sql) {
+        return Long.parseLong(strings(sql).get(0));
+    }
+
+    /** Executes statements on a connection. */
+    public static void execute(Connection connection, String sql) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    /**
+     * Inserts usage rows with the given ids and ages, all other columns filled from the id; every tenth column value is
+     * null where a column allows it.
+     *
+     * @param rows a query that gives id, completed_at and created_at
+     */
+    public void insertUsage(String rows) {
+        execute("""
+                INSERT INTO model_usage_details (id, user_id, user_name, model_id, model_name, model_route_id,
+                  model_route_name, owner_principal_id, consumer_principal_id, provider_id, provider_name, provider_type,
+                  cluster_id, cluster_name, api_key_id, api_key_name, access_key, api_key_is_custom, date,
+                  prompt_token_count, completion_token_count, prompt_cached_token_count, completed, operation, started_at,
+                  completed_at, created_at, updated_at, deleted_at)
+                SELECT id, nullif(id % 10, 0), 'user ' || id % 10, id % 7, 'model ' || id % 7, id % 5, 'route ' || id % 5,
+                  id % 3, nullif(id % 11, 1), id % 2, 'provider', 'type', 1, 'cluster', nullif(id % 13, 2), 'key', 'access',
+                  id % 2 = 0, date '2020-01-01' + id % 1000, id * 3::bigint, id * 2::bigint, id % 100, id % 4 <> 0, 'chat',
+                  c - interval '1 second', c, d, coalesce(c, d), CASE WHEN id % 17 = 0 THEN d END
+                FROM (:rows) AS source (id, c, d)""".replace(":rows", rows));
+    }
+
+    @Override
+    public void close() {
+        try (Connection server = TestServer.superuser(null)) {
+            owner.close();
+            execute(server, "DROP DATABASE IF EXISTS " + name + " WITH (FORCE)");
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+package io.usagearchiver.testing;
+
+import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import org.testcontainers.postgresql.PostgreSQLContainer;
+
+/**
+ * The PostgreSQL of a test run: the one of the system property {@value #URL_PROPERTY} (a superuser's JDBC URL), else a
+ * container where a Docker socket is, else the embedded binaries. Started once a JVM.
+ */
+final class TestServer {
+    static final String URL_PROPERTY = "usagearchiver.test.jdbcUrl";
+
+    private static final String URL = start();
+
+    private TestServer() {}
+
+    /** A superuser's connection to a database of the server, or to its own database if {@code database} is null. */
+    static Connection superuser(String database) throws SQLException {
+        return DriverManager.getConnection(database == null ? URL : withDatabase(database));
+    }
+
+    /** The JDBC URL of a database, without user and password. */
+    static String url(String database) {
+        return withDatabase(database).replaceFirst("\\?.*", "");
+    }
+
+    private static String withDatabase(String database) {
+        return URL.replaceFirst("^(jdbc:postgresql://[^/]+/)[^?]*", "$1" + database);
+    }
+
+    private static String start() {
+        String given = System.getProperty(URL_PROPERTY);
+        if (given != null) {
+            return given;
+        }
+        if (System.getenv("DOCKER_HOST") != null || Files.exists(Path.of("/var/run/docker.sock"))) {
+            return container();
+        }
+        try {
+            // Closed with the JVM: it registers a hook.
+            EmbeddedPostgres postgres = EmbeddedPostgres.builder()
+                    .setServerConfig("max_connections", "200")
+                    .setServerConfig("autovacuum", "off")
+                    .setServerConfig("listen_addresses", "127.0.0.1")
+                    .start();
+            return postgres.getJdbcUrl("postgres", "postgres");
+        } catch (IOException | RuntimeException e) {
+            throw new IllegalStateException(
+                    "The embedded PostgreSQL did not start. Where it says \"cannot be run as root\", user namespaces are"
+                            + " forbidden: run as another user, or give a superuser's JDBC URL with -D"
+                            + URL_PROPERTY + "=jdbc:postgresql://HOST/DATABASE?user=USER&password=PASSWORD",
+                    e);
+        }
+    }
+
+    @SuppressWarnings("resource") // Testcontainers ends it with the JVM
+    private static String container() {
+        PostgreSQLContainer container = new PostgreSQLContainer("postgres:17");
+        container.start();
+        return container.getJdbcUrl() + (container.getJdbcUrl().contains("?") ? "&" : "?") + "user="
+                + container.getUsername() + "&password=" + container.getPassword();
+    }
+}
