@@ -63,7 +63,7 @@ final class Branch<K> {
                 .where(expired)
                 .and(behind)
                 .orderBy(age, pair.key())
-                .limit(limit)
+                .limit(DSL.inline(limit))
                 .fetch();
         String lastAge = rows.isEmpty() ? "" : rows.get(rows.size() - 1).value2();
         return new Page<>(rows.getValues(pair.key()), lastAge);

@@ -172,8 +172,16 @@ public record PluginSettings(
         throw new IllegalArgumentException("must be a duration from 1ms to 48h, such as 500ms, 30s, 15m or 2h");
     }
 
+    /** A duration as a person would write it: in the largest unit that says it exactly. */
     private static String text(Duration duration) {
-        return duration.toMillis() + "ms";
+        long millis = duration.toMillis();
+        if (millis % 3_600_000 == 0) {
+            return millis / 3_600_000 + "h";
+        }
+        if (millis % 60_000 == 0) {
+            return millis / 60_000 + "m";
+        }
+        return millis % 1000 == 0 ? millis / 1000 + "s" : millis + "ms";
     }
 
     /** Finds the text of a setting, and says where it was found if it is bad. */
