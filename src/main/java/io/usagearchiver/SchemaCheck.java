@@ -54,14 +54,14 @@ final class SchemaCheck {
         checkLedger();
         if (hot == null || !differences.isEmpty()) {
             throw new SchemaDriftException(
-                    pair.hot().getQualifiedName().unquotedName().toString(),
+                    Shape.qualified(pair.hot()).unquotedName().toString(),
                     differences.stream().sorted().toList());
         }
         return new Shape(hot.name(), List.copyOf(hot.columns().keySet()), before == null ? "" : before);
     }
 
     private void checkSide(String side, Table<?> table, @Nullable LiveTable live) {
-        String name = table.getQualifiedName().unquotedName().toString();
+        String name = Shape.qualified(table).unquotedName().toString();
         if (live == null) {
             differ(side, name, "does not exist");
             return;
@@ -143,7 +143,7 @@ final class SchemaCheck {
     }
 
     private void checkLedger() {
-        String name = USAGE_ARCHIVE_SWEEP.getQualifiedName().unquotedName().toString();
+        String name = Shape.qualified(USAGE_ARCHIVE_SWEEP).unquotedName().toString();
         LiveTable ledger = LiveTable.read(tx, USAGE_ARCHIVE_SWEEP, USAGE_ARCHIVE_SWEEP.SWEEP_ID.getName());
         if (ledger == null) {
             differ("ledger", name, "does not exist; apply sql/02-ledger.sql");

@@ -1,7 +1,10 @@
 package io.usagearchiver;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.List;
 import org.jooq.Field;
+import org.jooq.Name;
 import org.jooq.QueryPart;
 import org.jooq.Table;
 import org.jooq.impl.DSL;
@@ -19,13 +22,13 @@ record Shape(String table, List<String> columnNames, String fingerprint) {
     /** The columns as fields of one of the two tables, always in the same order. */
     List<Field<Object>> columns(Table<?> side) {
         return columnNames.stream()
-                .map(name -> DSL.field(side.getQualifiedName().append(name)))
+                .map(name -> DSL.field(qualified(side).append(name)))
                 .toList();
     }
 
     /** The column of {@code side} that has the name and type of {@code column}. */
     <T> Field<T> column(Table<?> side, Field<T> column) {
-        return DSL.field(side.getQualifiedName().append(column.getUnqualifiedName()), column.getDataType());
+        return DSL.field(qualified(side).append(column.getUnqualifiedName()), column.getDataType());
     }
 
     /**
@@ -40,8 +43,13 @@ record Shape(String table, List<String> columnNames, String fingerprint) {
                 where c.oid in (to_regclass({0}), to_regclass({1})) and a.attnum > 0 and not a.attisdropped)""", SQLDataType.VARCHAR, regclass(pair.hot()), regclass(pair.archive()));
     }
 
-    /** The quoted name of a table as a bind. */
+    /** The quoted name of a table with its schema, as a bind. */
     static QueryPart regclass(Table<?> table) {
-        return DSL.val(DSL.using(org.jooq.SQLDialect.POSTGRES).render(table.getQualifiedName()));
+        return DSL.val(DSL.using(org.jooq.SQLDialect.POSTGRES).render(qualified(table)));
+    }
+
+    /** The name of a table with its schema, which a generated table's own qualified name leaves out. */
+    static Name qualified(Table<?> table) {
+        return DSL.name(requireNonNull(table.getSchema()).getName(), table.getName());
     }
 }
