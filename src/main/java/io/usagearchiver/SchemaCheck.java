@@ -158,7 +158,7 @@ final class SchemaCheck {
                         select exists (select from pg_catalog.pg_index x where x.indrelid = to_regclass({0})
                           and x.indisunique and x.indisvalid and x.indnkeyatts = 1
                           and pg_get_indexdef(x.indexrelid, 1, true) = 'table_name'
-                          and pg_get_expr(x.indpred, x.indrelid) like '%state%=%''RUNNING''%')""", Shape.regclass(USAGE_ARCHIVE_SWEEP)).get(0, Boolean.class);
+                          and pg_get_expr(x.indpred, x.indrelid) = '((state)::text = ''RUNNING''::text)')""", Shape.regclass(USAGE_ARCHIVE_SWEEP)).get(0, Boolean.class);
         if (!fenced) {
             differ(
                     "ledger",
