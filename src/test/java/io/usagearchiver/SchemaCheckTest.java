@@ -1,0 +1,385 @@
+package io.usagearchiver;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.usagearchiver.generated.tables.records.ModelUsageDetailsRecord;
+import io.usagearchiver.testing.TestDatabase;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.LocalDateTime;
+import java.util.Arrays;
+import java.util.List;
+import org.jooq.Name;
+import org.jooq.TableField;
+import org.jooq.impl.CustomTable;
+import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
+import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Each kind of drift with its message. In statements and messages, HOT, ARC and LEDGER stand for the names of the hot
+ * table, its archive and the ledger; f() is a trigger function.
+ */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class SchemaCheckTest {
+    @AutoClose
+    private final TestDatabase db = TestDatabase.create();
+
+    @BeforeEach
+    void the_tables_as_shipped() {
+        db.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+        createTables();
+        db.execute("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'");
+    }
+
+    private void createTables() {
+        TestDatabase.scripts().stream()
+                .filter(script -> !script.contains("qrtz"))
+                .forEach(db::execute);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
+            DROP TABLE HOT | hot public.HOT does not exist
+            DROP TABLE ARC | archive public.ARC does not exist
+            DROP TABLE LEDGER | ledger public.LEDGER does not exist; apply sql/02-ledger.sql
+            """)
+    void a_missing_table_is_refused(String change, String difference) {
+        assertRefused(change, difference);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
+            ALTER TABLE HOT SET UNLOGGED | hot public.HOT is unlogged: a crash empties it
+            ALTER TABLE ARC SET UNLOGGED | archive public.ARC is unlogged: a crash empties it
+            CREATE TABLE child () INHERITS (HOT) | hot public.HOT is a table with inheritance children
+            CREATE TABLE child () INHERITS (ARC) | archive public.ARC is a table with inheritance children
+            """)
+    void a_table_that_is_not_permanent_or_has_children_is_refused(String change, String difference) {
+        assertRefused(change, difference + "; it must be a permanent ordinary table");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
+            CREATE TABLE {0} (LIKE plain INCLUDING ALL) PARTITION BY RANGE (id) | a partitioned table
+            CREATE VIEW {0} AS TABLE plain | a view
+            CREATE MATERIALIZED VIEW {0} AS TABLE plain | a materialized view
+            CREATE FOREIGN DATA WRAPPER far; CREATE SERVER far FOREIGN DATA WRAPPER far; CREATE FOREIGN TABLE {0} (id int) SERVER far | a foreign table
+            """)
+    void a_relation_of_another_kind_is_refused_on_either_side(String create, String kind) {
+        for (String side : List.of("hot public.HOT", "archive public.ARC")) {
+            String table = named(side.split("\\.")[1]);
+            db.execute("ALTER TABLE " + table + " RENAME TO plain");
+            db.execute(create.replace("{0}", table));
+
+            assertThat(differences()).contains(named(side) + " is " + kind + "; it must be a permanent ordinary table");
+
+            db.execute("DROP " + (kind.equals("a partitioned table") ? "table" : kind.substring(2)) + " " + table
+                    + "; DROP SERVER IF EXISTS far; DROP FOREIGN DATA WRAPPER IF EXISTS far");
+            db.execute("ALTER TABLE plain RENAME TO " + table);
+        }
+        assertAccepted();
+    }
+
+    @Test
+    void temporary_tables_are_refused() {
+        ArchivePair<Integer> pair = ArchivePair.of(
+                new Temporary(DSL.name("hot")),
+                new Temporary(DSL.name("archive")),
+                new Temporary(DSL.name("hot")).id,
+                new Temporary(DSL.name("hot")).age);
+        ConnectionSource withTemporaryTables = () -> {
+            Connection connection = db.connectAsArchiver();
+            for (String table : List.of("hot", "archive")) {
+                TestDatabase.execute(
+                        connection, "CREATE TEMPORARY TABLE " + table + " (id int PRIMARY KEY, age timestamp)");
+            }
+            return connection;
+        };
+        assertThat(differences(Archiver.builder(pair, withTemporaryTables).build()))
+                .hasSize(2)
+                .allMatch(difference ->
+                        difference.matches("\\w+ pg_temp.\\w+ is temporary; it must be a permanent ordinary table"));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
+            no key                  |
+            not unique              | CREATE INDEX ON {0} (id)
+            deferrable              | ALTER TABLE {0} ADD PRIMARY KEY (id) DEFERRABLE
+            initially deferred      | ALTER TABLE {0} ADD UNIQUE (id) DEFERRABLE INITIALLY DEFERRED
+            partial                 | CREATE UNIQUE INDEX ON {0} (id) WHERE id > 0
+            of two columns          | ALTER TABLE {0} ADD PRIMARY KEY (id, created_at)
+            on an expression        | CREATE UNIQUE INDEX ON {0} (abs(id))
+            on another column       | CREATE UNIQUE INDEX ON {0} (created_at)
+            of a column with nulls  | ALTER TABLE {0} ADD UNIQUE (id), ALTER id DROP NOT NULL
+            """)
+    void a_key_that_is_not_plainly_unique_is_refused_on_either_side(String kind, String create) {
+        for (String side : List.of("hot public.HOT", "archive public.ARC")) {
+            String table = named(side.split("\\.")[1]);
+            db.execute("ALTER TABLE " + table + " RENAME TO plain");
+            db.execute("CREATE TABLE " + table + " (LIKE plain)");
+            if (create != null) {
+                db.execute(create.replace("{0}", table));
+            }
+
+            assertThat(differences())
+                    .as(kind)
+                    .filteredOn(difference -> !difference.endsWith("column id is NOT NULL (hot: null allowed)"))
+                    .containsExactly(named(side) + " has no primary key or full unique index on exactly id, not null");
+
+            db.execute("DROP TABLE " + table + "; ALTER TABLE plain RENAME TO " + table);
+        }
+        assertAccepted();
+    }
+
+    @Test
+    void a_unique_index_that_could_not_be_built_is_refused() {
+        db.execute(named("ALTER TABLE ARC DROP CONSTRAINT ARC_pkey"));
+        db.insertUsage("SELECT 1, now(), now()");
+        db.execute(named("INSERT INTO ARC TABLE HOT; INSERT INTO ARC TABLE HOT"));
+        assertThatThrownBy(() -> db.execute(named("CREATE UNIQUE INDEX CONCURRENTLY ON ARC (id)")))
+                .hasRootCauseInstanceOf(SQLException.class);
+        assertThat(differences())
+                .containsExactly(
+                        named("archive public.ARC has no primary key or full unique index on exactly id, not null"));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
+            ALTER TABLE HOT ADD extra numeric(9, 2) | archive public.ARC lacks column extra (hot: numeric(9,2))
+            ALTER TABLE ARC ADD extra text | hot public.HOT lacks column extra (archive: text)
+            ALTER TABLE HOT ADD "Extra" int; ALTER TABLE ARC ADD extra int | archive public.ARC lacks column Extra (hot: integer); hot public.HOT lacks column extra (archive: integer)
+            ALTER TABLE HOT DROP operation; ALTER TABLE ARC DROP operation | archive public.ARC lacks column operation, which the generated code has; hot public.HOT lacks column operation, which the generated code has
+            ALTER TABLE ARC ALTER operation TYPE varchar(31) | archive public.ARC column operation is character varying(31) (hot: character varying(32))
+            ALTER TABLE ARC ALTER operation TYPE varchar | archive public.ARC column operation is character varying (hot: character varying(32))
+            ALTER TABLE ARC ALTER operation TYPE text | archive public.ARC column operation is text (hot: character varying(32))
+            ALTER TABLE ARC ALTER prompt_token_count TYPE integer | archive public.ARC column prompt_token_count is integer (hot: bigint)
+            ALTER TABLE ARC ALTER deleted_at TYPE timestamp(3) | archive public.ARC column deleted_at is timestamp(3) without time zone (hot: timestamp without time zone)
+            ALTER TABLE ARC ALTER deleted_at TYPE timestamptz | archive public.ARC column deleted_at is timestamp with time zone (hot: timestamp without time zone)
+            ALTER TABLE HOT ADD extra numeric(9, 2); ALTER TABLE ARC ADD extra numeric(9, 3) | archive public.ARC column extra is numeric(9,3) (hot: numeric(9,2))
+            ALTER TABLE HOT ADD extra text[]; ALTER TABLE ARC ADD extra varchar[] | archive public.ARC column extra is character varying[] (hot: text[])
+            ALTER TABLE ARC ALTER user_id SET NOT NULL | archive public.ARC column user_id is NOT NULL (hot: null allowed)
+            """)
+    void columns_that_differ_are_refused(String change, String expected) {
+        assertRefused(change, expected.split("; "));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
+            id           | bigint      | bigint                   | integer
+            id           | text        | text                     | integer
+            completed_at | timestamptz | timestamp with time zone | timestamp without time zone
+            created_at   | date        | date                     | timestamp without time zone
+            """)
+    void a_key_or_age_column_of_another_type_than_generated_is_refused(
+            String column, String type, String live, String generated) {
+        assertRefused(
+                "ALTER TABLE HOT ALTER {0} TYPE {1}; ALTER TABLE ARC ALTER {0} TYPE {1}"
+                        .replace("{0}", column)
+                        .replace("{1}", type),
+                "hot public.HOT column " + column + " is " + live + ", the generated code has " + generated);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
+            CREATE TRIGGER t BEFORE INSERT ON ARC FOR EACH ROW EXECUTE FUNCTION f() | has trigger t, which acts on each INSERT
+            CREATE TRIGGER t AFTER UPDATE OR INSERT ON ARC FOR EACH ROW EXECUTE FUNCTION f() | has trigger t, which acts on each INSERT
+            CREATE TRIGGER t AFTER INSERT ON ARC FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE ARC ENABLE ALWAYS TRIGGER t | has trigger t, which acts on each INSERT
+            CREATE RULE r AS ON INSERT TO ARC DO INSTEAD NOTHING | has rule r, which acts on each INSERT
+            CREATE RULE r AS ON INSERT TO ARC DO ALSO SELECT 1 | has rule r, which acts on each INSERT
+            ALTER TABLE ARC ALTER id ADD GENERATED ALWAYS AS IDENTITY | column id is GENERATED ALWAYS: it takes no copy
+            ALTER TABLE HOT ADD extra int; ALTER TABLE ARC ADD extra int GENERATED ALWAYS AS (1) STORED | column extra is GENERATED ALWAYS: it takes no copy
+            """)
+    void what_could_change_or_swallow_a_row_on_its_way_into_the_archive_is_refused(String change, String difference) {
+        assertRefused(change, "archive public.ARC " + difference);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
+            CREATE TRIGGER t BEFORE DELETE ON HOT FOR EACH ROW EXECUTE FUNCTION f() | has trigger t, which acts on DELETE
+            CREATE TRIGGER t AFTER INSERT OR DELETE ON HOT FOR EACH STATEMENT EXECUTE FUNCTION f() | has trigger t, which acts on DELETE
+            CREATE RULE r AS ON DELETE TO HOT DO INSTEAD NOTHING | has rule r, which acts on DELETE
+            CREATE RULE r AS ON DELETE TO HOT DO ALSO SELECT 1 | has rule r, which acts on DELETE
+            CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT ON DELETE CASCADE) | is referenced by c of bill on delete cascade: moving a row would change other rows
+            CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT ON DELETE SET NULL) | is referenced by c of bill on delete set null: moving a row would change other rows
+            CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT ON DELETE SET DEFAULT) | is referenced by c of bill on delete set default: moving a row would change other rows
+            ALTER TABLE HOT ADD CONSTRAINT c FOREIGN KEY (user_id) REFERENCES HOT ON DELETE SET NULL | is referenced by c of HOT on delete set null: moving a row would change other rows
+            """)
+    void what_acts_when_a_hot_row_is_deleted_is_refused(String change, String difference) {
+        assertRefused(change, "hot public.HOT " + difference);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"hot public.HOT", "archive public.ARC"})
+    void row_security_that_applies_to_the_role_is_refused(String side) {
+        assertRefused(
+                "ALTER TABLE " + side.split(" ")[1] + " ENABLE ROW LEVEL SECURITY",
+                side + " has row security that applies to this role: rows could be passed over unseen");
+
+        Archiver owner = Archiver.builder(UsageDetails.PAIR, db::connectAsOwner).build();
+        assertThatCode(owner::checkSchema)
+                .as("row security that does not apply to the role")
+                .doesNotThrowAnyException();
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
+            ALTER TABLE LEDGER DROP rows_rejected | lacks column rows_rejected
+            DROP INDEX LEDGER_running | lacks the unique index that allows one RUNNING sweep a table
+            DROP INDEX LEDGER_running; CREATE INDEX LEDGER_running ON LEDGER (table_name) WHERE state = 'RUNNING' | lacks the unique index that allows one RUNNING sweep a table
+            DROP INDEX LEDGER_running; CREATE UNIQUE INDEX ON LEDGER (table_name, node) WHERE state = 'RUNNING' | lacks the unique index that allows one RUNNING sweep a table
+            DROP INDEX LEDGER_running; CREATE UNIQUE INDEX ON LEDGER (node) WHERE state = 'RUNNING' | lacks the unique index that allows one RUNNING sweep a table
+            DROP INDEX LEDGER_running; CREATE UNIQUE INDEX ON LEDGER (table_name) WHERE state = 'FAILED' | lacks the unique index that allows one RUNNING sweep a table
+            DROP INDEX LEDGER_running; CREATE UNIQUE INDEX ON LEDGER (table_name) WHERE state = 'RUNNING' AND node = 'a' | lacks the unique index that allows one RUNNING sweep a table
+            """)
+    void a_ledger_that_is_no_fence_is_refused(String change, String difference) {
+        assertRefused(change, "ledger public.LEDGER " + difference + "; apply sql/02-ledger.sql");
+    }
+
+    @Test
+    void the_search_path_decides_nothing() {
+        db.insertUsage("SELECT 1, timestamp '2020-01-01', timestamp '2020-01-01'");
+        for (String table : List.of("HOT", "ARC", "LEDGER")) {
+            db.execute(named("CREATE SCHEMA IF NOT EXISTS decoy; CREATE TABLE decoy." + table + " (id int);"
+                    + " GRANT ALL ON SCHEMA decoy TO PUBLIC; GRANT ALL ON decoy." + table + " TO PUBLIC"));
+        }
+        Archiver archiver = Archiver.builder(UsageDetails.PAIR, () -> {
+                    Connection connection = db.connectAsArchiver();
+                    TestDatabase.execute(connection, "SET search_path = decoy");
+                    return connection;
+                })
+                .build();
+
+        assertThat(archiver.sweep().rowsMoved()).isEqualTo(1);
+
+        db.execute("DROP TABLE public.model_usage_details");
+        assertThat(differences(archiver)).containsExactly("hot public.model_usage_details does not exist");
+        db.execute("DROP SCHEMA decoy CASCADE");
+    }
+
+    @Test
+    void all_that_is_wrong_is_said_at_once_and_sorted_and_a_repair_needs_no_restart() {
+        db.insertUsage("SELECT 1, timestamp '2020-01-01', timestamp '2020-01-01'");
+        db.execute(named("ALTER TABLE ARC DROP operation; ALTER TABLE HOT ADD extra int; DROP INDEX LEDGER_running"));
+        Archiver archiver = archiver();
+
+        SchemaDriftException drift = catchThrowableOfType(SchemaDriftException.class, archiver::sweep);
+
+        assertThat(drift.differences())
+                .isSorted()
+                .containsExactly(
+                        named("archive public.ARC lacks column extra (hot: integer)"),
+                        named("archive public.ARC lacks column operation (hot: character varying(32))"),
+                        named("archive public.ARC lacks column operation, which the generated code has"),
+                        named("ledger public.LEDGER lacks the unique index that allows one RUNNING sweep a table;"
+                                + " apply sql/02-ledger.sql"));
+        assertThat(drift)
+                .hasMessage(named("Archival of public.HOT is disabled, because the tables do not allow it:\n  - ")
+                        + String.join("\n  - ", drift.differences()));
+        assertThat(db.number("SELECT count(*) FROM usage_archive_sweep")).isZero();
+        assertThat(db.number("SELECT count(*) FROM model_usage_details")).isEqualTo(1);
+
+        db.execute(named("ALTER TABLE ARC ADD operation varchar(32), ADD extra int"));
+        createTables();
+
+        assertThat(archiver.sweep().rowsMoved()).isEqualTo(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "ALTER TABLE ARC ALTER operation SET DEFAULT 'x', ALTER completed DROP DEFAULT",
+                "DROP INDEX ix_ARC_date; CREATE INDEX ON ARC USING brin (created_at)",
+                "ALTER TABLE ARC DROP user_name; ALTER TABLE ARC ADD user_name varchar(255)",
+                "ALTER TABLE HOT DROP user_id; ALTER TABLE HOT ADD user_id int",
+                "COMMENT ON TABLE ARC IS 'x'; COMMENT ON COLUMN HOT.id IS 'y'",
+                "ALTER TABLE HOT ADD extra jsonb; ALTER TABLE ARC ADD extra jsonb",
+                "ALTER TABLE HOT ALTER user_id SET NOT NULL",
+                "ALTER TABLE ARC ALTER model_name DROP NOT NULL",
+                "ALTER TABLE HOT ADD extra int GENERATED ALWAYS AS (1) STORED; ALTER TABLE ARC ADD extra int",
+                "ALTER TABLE ARC ALTER id ADD GENERATED BY DEFAULT AS IDENTITY",
+                "ALTER TABLE ARC DROP CONSTRAINT ARC_pkey; CREATE UNIQUE INDEX ON ARC (id) INCLUDE (user_id)",
+                "CREATE TRIGGER t BEFORE INSERT ON ARC FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE ARC DISABLE TRIGGER t",
+                "CREATE TRIGGER t BEFORE DELETE ON HOT FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE HOT DISABLE TRIGGER t",
+                "CREATE TRIGGER t AFTER INSERT ON ARC FOR EACH STATEMENT EXECUTE FUNCTION f()",
+                "CREATE TRIGGER t BEFORE UPDATE OR DELETE ON ARC FOR EACH ROW EXECUTE FUNCTION f()",
+                "CREATE TRIGGER t BEFORE INSERT OR UPDATE ON HOT FOR EACH ROW EXECUTE FUNCTION f()",
+                "CREATE RULE r AS ON INSERT TO ARC DO INSTEAD NOTHING; ALTER TABLE ARC DISABLE RULE r",
+                "CREATE RULE r AS ON DELETE TO HOT DO INSTEAD NOTHING; ALTER TABLE HOT DISABLE RULE r",
+                "CREATE TABLE bill (a int REFERENCES HOT, b int REFERENCES HOT ON DELETE RESTRICT)",
+                "CREATE TABLE bill (a int REFERENCES HOT ON UPDATE CASCADE)"
+            })
+    void what_may_differ_is_accepted_and_rows_move(String change) {
+        db.execute(named(change));
+        db.insertUsage("SELECT i, timestamp '2020-01-01', timestamp '2020-01-01' FROM generate_series(1, 3) i");
+        String columns = String.join(
+                ", ",
+                db.strings(named("SELECT quote_ident(attname) FROM pg_attribute"
+                        + " WHERE attrelid = 'HOT'::regclass AND attnum > 0 AND NOT attisdropped")));
+        db.execute(named("CREATE TABLE before AS SELECT " + columns + " FROM HOT"));
+
+        assertThat(archiver().sweep().rowsMoved()).isEqualTo(3);
+
+        assertThat(db.strings(named("TABLE before EXCEPT SELECT " + columns + " FROM ARC")))
+                .isEmpty();
+    }
+
+    private void assertRefused(String change, String... expected) {
+        db.execute(named(change));
+        assertThat(differences())
+                .containsExactlyElementsOf(
+                        Arrays.stream(expected).map(SchemaCheckTest::named).toList());
+    }
+
+    private void assertAccepted() {
+        assertThatCode(archiver()::checkSchema).doesNotThrowAnyException();
+    }
+
+    private List<String> differences() {
+        return differences(archiver());
+    }
+
+    private static List<String> differences(Archiver archiver) {
+        return catchThrowableOfType(SchemaDriftException.class, archiver::checkSchema)
+                .differences();
+    }
+
+    private Archiver archiver() {
+        return Archiver.builder(UsageDetails.PAIR, db.archiver()).build();
+    }
+
+    private static String named(String text) {
+        return text.replace("HOT", "model_usage_details")
+                .replace("ARC", "model_usage_details_archive")
+                .replace("LEDGER", "usage_archive_sweep");
+    }
+
+    /** A table of the session's temporary schema. */
+    private static final class Temporary extends CustomTable<ModelUsageDetailsRecord> {
+        private static final long serialVersionUID = 1;
+
+        private final TableField<ModelUsageDetailsRecord, Integer> id =
+                createField(DSL.name("id"), SQLDataType.INTEGER);
+        private final TableField<ModelUsageDetailsRecord, LocalDateTime> age =
+                createField(DSL.name("age"), SQLDataType.LOCALDATETIME);
+
+        Temporary(Name name) {
+            super(name, DSL.schema(DSL.name("pg_temp")));
+        }
+
+        @Override
+        public Class<ModelUsageDetailsRecord> getRecordType() {
+            return ModelUsageDetailsRecord.class;
+        }
+    }
+}
