@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  *     times as long, since it may have to pass many dead index entries once
  * @param idleTransactionTimeout how long PostgreSQL lets a transaction of the archiver sit idle before it ends it, so
  *     that a frozen node holds nobody up for longer; default 10 s
+ * @param retryTimeout how long a sweep keeps trying after a transient fault, such as a restart of the server, without a
+ *     batch that succeeds; default 5 min
  */
 public record ArchiveSettings(
         int retentionMonths,
@@ -24,7 +26,8 @@ public record ArchiveSettings(
         @Nullable Duration timeBudget,
         Duration lockTimeout,
         Duration statementTimeout,
-        Duration idleTransactionTimeout) {
+        Duration idleTransactionTimeout,
+        Duration retryTimeout) {
 
     /** The default retention period, in calendar months. */
     public static final int DEFAULT_RETENTION_MONTHS = 13;
@@ -53,6 +56,7 @@ public record ArchiveSettings(
         requireRange("lockTimeout", lockTimeout);
         requireRange("statementTimeout", statementTimeout);
         requireRange("idleTransactionTimeout", idleTransactionTimeout);
+        requireRange("retryTimeout", retryTimeout);
     }
 
     /** The defaults. */
@@ -63,30 +67,44 @@ public record ArchiveSettings(
                 null,
                 Duration.ofSeconds(5),
                 Duration.ofSeconds(60),
-                Duration.ofSeconds(10));
+                Duration.ofSeconds(10),
+                Duration.ofMinutes(5));
     }
 
     /** These settings with another retention period, in calendar months. */
     public ArchiveSettings withRetentionMonths(int months) {
         return new ArchiveSettings(
-                months, batchSize, timeBudget, lockTimeout, statementTimeout, idleTransactionTimeout);
+                months, batchSize, timeBudget, lockTimeout, statementTimeout, idleTransactionTimeout, retryTimeout);
     }
 
     /** These settings with another batch size, in rows. */
     public ArchiveSettings withBatchSize(int rows) {
         return new ArchiveSettings(
-                retentionMonths, rows, timeBudget, lockTimeout, statementTimeout, idleTransactionTimeout);
+                retentionMonths, rows, timeBudget, lockTimeout, statementTimeout, idleTransactionTimeout, retryTimeout);
     }
 
     /** These settings with another time budget, or with none. */
     public ArchiveSettings withTimeBudget(@Nullable Duration budget) {
         return new ArchiveSettings(
-                retentionMonths, batchSize, budget, lockTimeout, statementTimeout, idleTransactionTimeout);
+                retentionMonths,
+                batchSize,
+                budget,
+                lockTimeout,
+                statementTimeout,
+                idleTransactionTimeout,
+                retryTimeout);
     }
 
     /** These settings with other timeouts. */
     public ArchiveSettings withTimeouts(Duration lock, Duration statement, Duration idleTransaction) {
-        return new ArchiveSettings(retentionMonths, batchSize, timeBudget, lock, statement, idleTransaction);
+        return new ArchiveSettings(
+                retentionMonths, batchSize, timeBudget, lock, statement, idleTransaction, retryTimeout);
+    }
+
+    /** These settings with another limit for trying again after transient faults. */
+    public ArchiveSettings withRetryTimeout(Duration limit) {
+        return new ArchiveSettings(
+                retentionMonths, batchSize, timeBudget, lockTimeout, statementTimeout, idleTransactionTimeout, limit);
     }
 
     private static void requireRange(String name, int value, int min, int max) {

@@ -2,7 +2,6 @@ package io.usagearchiver;
 
 import java.net.InetAddress;
 import java.net.UnknownHostException;
-import java.sql.SQLException;
 import java.time.Clock;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
@@ -25,7 +24,6 @@ import org.slf4j.LoggerFactory;
  * Immutable and thread-safe.
  */
 public final class Archiver {
-    private static final String INSUFFICIENT_PRIVILEGE = "42501";
     private static final Logger log = LoggerFactory.getLogger(Archiver.class);
 
     private final ArchivePair<?> pair;
@@ -62,7 +60,7 @@ public final class Archiver {
         try (Session session = Session.open(connections, never)) {
             session.transaction(TransactionLimits.page(settings), tx -> SchemaCheck.run(tx, pair));
         } catch (DataAccessException e) {
-            throw new ArchiveException("Could not check the schema of " + pair.hot() + ": " + reason(e), e);
+            throw new ArchiveException("Could not check the schema of " + pair.hot() + ": " + Faults.message(e), e);
         }
     }
 
@@ -91,56 +89,74 @@ public final class Archiver {
             report(result);
             listener.sweepEnded(result);
             return result;
+        } finally {
+            stop.finish();
         }
     }
 
     private SweepResult sweep(Session session, StopSignal stop) {
+        Retry retry = new Retry(settings.retryTimeout(), stop);
         Ledger ledger;
         Sweep<?> sweep;
         try {
-            Shape shape = session.transaction(TransactionLimits.page(settings), tx -> SchemaCheck.run(tx, pair));
+            Shape shape = retry.run(
+                    () -> session.transaction(TransactionLimits.page(settings), tx -> SchemaCheck.run(tx, pair)));
             LocalDateTime now = clock == null
-                    ? session.transaction(TransactionLimits.page(settings), NaiveUtc::now)
+                    ? retry.run(() -> session.transaction(TransactionLimits.page(settings), NaiveUtc::now))
                     : LocalDateTime.ofInstant(clock.instant(), ZoneOffset.UTC);
             LocalDateTime cutoff = NaiveUtc.monthsBefore(now, settings.retentionMonths());
-            ledger = Ledger.open(session, TransactionLimits.open(settings), pair, shape.table(), cutoff, node, firedBy);
-            sweep = new Sweep<>(pair, settings, session, stop, listener, cutoff, ledger, shape);
-        } catch (DataAccessException | StopSignal.StoppedException e) {
+            ledger = retry.run(() ->
+                    Ledger.open(session, TransactionLimits.open(settings), pair, shape.table(), cutoff, node, firedBy));
+            sweep = new Sweep<>(pair, settings, session, retry, stop, listener, cutoff, ledger, shape);
+        } catch (DataAccessException | Session.LostException | StopSignal.StoppedException e) {
             if (stop.requested()) {
                 throw new SweepStoppedException(pair.hot().toString(), e);
             }
-            throw new SweepFailedException("A sweep of " + pair.hot() + " could not begin: " + reason(e), e, null);
+            throw new SweepFailedException(
+                    "A sweep of " + pair.hot() + " could not begin: " + Faults.message(e), e, null);
         }
         try {
             StopReason reason = sweep.run();
             stop.finish();
-            return close(session, ledger, reason, null, sweep.conflictingIds());
+            return close(session, ledger, reason, rejections(sweep.keptBack()), sweep.keptBack());
         } catch (RuntimeException e) {
             stop.finish();
-            throw failed(session, ledger, sweep.conflictingIds(), e);
+            throw failed(session, ledger, sweep.keptBack(), e);
         }
     }
 
-    private RuntimeException failed(
-            Session session, Ledger ledger, List<String> conflictingIds, RuntimeException fault) {
+    private RuntimeException failed(Session session, Ledger ledger, KeptBack<?> keptBack, RuntimeException fault) {
         SweepResult result = null;
         try {
-            result = close(session, ledger, StopReason.FAILED, reason(fault), conflictingIds);
+            result = close(session, ledger, StopReason.FAILED, Faults.message(fault), keptBack);
         } catch (RuntimeException e) {
-            // The connection is gone, most likely. The row stays RUNNING until the next sweep supersedes it.
+            // The database is gone, most likely. The row stays RUNNING until the next sweep supersedes it.
             fault.addSuppressed(e);
         }
         if (fault instanceof SchemaDriftException) {
             return fault;
         }
         return new SweepFailedException(
-                "Sweep " + ledger.sweepId() + " of " + pair.hot() + " failed: " + reason(fault), fault, result);
+                "Sweep " + ledger.sweepId() + " of " + pair.hot() + " failed: " + Faults.message(fault), fault, result);
     }
 
+    /** Closes the ledger row; once more on another connection if the first one is lost. */
     private SweepResult close(
-            Session session, Ledger ledger, StopReason reason, @Nullable String message, List<String> conflictingIds) {
-        return session.transaction(
-                TransactionLimits.close(settings), tx -> ledger.close(tx, reason, message, conflictingIds));
+            Session session, Ledger ledger, StopReason reason, @Nullable String message, KeptBack<?> keptBack) {
+        TransactionLimits limits = TransactionLimits.close(settings);
+        try {
+            return session.transaction(limits, tx -> ledger.close(tx, reason, message, keptBack));
+        } catch (DataAccessException e) {
+            if (!Faults.isTransient(e)) {
+                throw e;
+            }
+            return session.transaction(limits, tx -> ledger.close(tx, reason, message, keptBack));
+        }
+    }
+
+    private static @Nullable String rejections(KeptBack<?> keptBack) {
+        List<String> reasons = keptBack.reasons();
+        return reasons.isEmpty() ? null : "rejected by the archive:\n" + String.join("\n", reasons);
     }
 
     private static void report(SweepResult result) {
@@ -164,18 +180,6 @@ public final class Archiver {
                     result.table(),
                     String.join(", ", result.conflictingIds()));
         }
-    }
-
-    /** What PostgreSQL said, without jOOQ's copy of the statement. */
-    private static String reason(RuntimeException fault) {
-        SQLException cause = fault instanceof DataAccessException e ? e.getCause(SQLException.class) : null;
-        if (cause == null) {
-            return String.valueOf(fault.getMessage());
-        }
-        String hint = INSUFFICIENT_PRIVILEGE.equals(cause.getSQLState())
-                ? " (apply sql/04-grants.sql for the role of this data source)"
-                : "";
-        return cause.getMessage() + hint;
     }
 
     private static String hostName() {

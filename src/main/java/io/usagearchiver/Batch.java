@@ -3,6 +3,7 @@ package io.usagearchiver;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
@@ -47,18 +48,25 @@ final class Batch<K> {
     Moved<K> move(DSLContext tx, Branch<K> branch, List<K> candidates) {
         List<K> locked = lock(tx, branch, candidates);
         if (locked.isEmpty()) {
-            return new Moved<>(0, 0, List.of());
+            return new Moved<>(0, 0, List.of(), Map.of());
         }
         Set<K> copied = copy(tx, locked);
         List<K> present = minus(locked, copied);
         Set<K> proven = present.isEmpty() ? Set.of() : prove(tx, present);
         List<K> conflicts = minus(present, proven);
         delete(tx, minus(locked, new HashSet<>(conflicts)));
-        Moved<K> moved = new Moved<>(copied.size(), proven.size(), conflicts);
+        Moved<K> moved = new Moved<>(copied.size(), proven.size(), conflicts, Map.of());
         if (!ledger.count(tx, moved).equals(shape.fingerprint())) {
             throw new ShapeChangedException();
         }
         return moved;
+    }
+
+    /** Counts a row that the archive refuses, and leaves it where it is. */
+    Moved<K> reject(DSLContext tx, K key, String reason) {
+        Moved<K> rejected = new Moved<>(0, 0, List.of(), Map.of(key, reason));
+        ledger.count(tx, rejected);
+        return rejected;
     }
 
     private List<K> lock(DSLContext tx, Branch<K> branch, List<K> candidates) {
@@ -128,10 +136,15 @@ final class Batch<K> {
      * @param copied rows inserted into the archive and deleted from the hot table
      * @param proven rows deleted from the hot table because the archive held an identical copy already
      * @param conflicts keys of the rows that stay hot because their archived copy is different, or vanished meanwhile
+     * @param rejected keys of the rows that stay hot because the archive refused them, with PostgreSQL's reason
      */
-    record Moved<K>(int copied, int proven, List<K> conflicts) {
+    record Moved<K>(int copied, int proven, List<K> conflicts, Map<K, String> rejected) {
         int deleted() {
             return copied + proven;
+        }
+
+        boolean isEmpty() {
+            return deleted() == 0 && conflicts.isEmpty() && rejected.isEmpty();
         }
     }
 

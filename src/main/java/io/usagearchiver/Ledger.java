@@ -5,7 +5,6 @@ import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 import io.usagearchiver.generated.tables.UsageArchiveSweep;
 import java.time.Duration;
 import java.time.LocalDateTime;
-import java.util.List;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
@@ -93,6 +92,7 @@ final class Ledger {
                 .set(
                         L.ROWS_IN_CONFLICT,
                         L.ROWS_IN_CONFLICT.plus(moved.conflicts().size()))
+                .set(L.ROWS_REJECTED, L.ROWS_REJECTED.plus(moved.rejected().size()))
                 .set(L.LAST_BATCH_AT, NaiveUtc.NOW)
                 .where(L.SWEEP_ID.eq(sweepId))
                 .and(L.STATE.eq(RUNNING))
@@ -105,11 +105,33 @@ final class Ledger {
     }
 
     /**
+     * Reads the counts, after waiting for a batch in flight.
+     *
+     * @throws SupersededException if the row is not RUNNING any more
+     */
+    Counts counts(DSLContext tx) {
+        Record row = tx.select(L.BATCHES, L.ROWS_MOVED, L.ROWS_IN_CONFLICT, L.ROWS_REJECTED)
+                .from(L)
+                .where(L.SWEEP_ID.eq(sweepId))
+                .and(L.STATE.eq(RUNNING))
+                .forUpdate()
+                .fetchOne();
+        if (row == null) {
+            throw new SupersededException();
+        }
+        return new Counts(
+                row.get(L.BATCHES), row.get(L.ROWS_MOVED), row.get(L.ROWS_IN_CONFLICT), row.get(L.ROWS_REJECTED));
+    }
+
+    /** What has been committed. */
+    record Counts(long batches, long rowsMoved, long rowsInConflict, long rowsRejected) {}
+
+    /**
      * Closes the row, unless a newer sweep has done so, and reads the result from it.
      *
-     * @param message the fault of a FAILED sweep
+     * @param message the fault of a FAILED sweep, or why rows were rejected
      */
-    SweepResult close(DSLContext tx, StopReason reason, @Nullable String message, List<String> conflictingIds) {
+    SweepResult close(DSLContext tx, StopReason reason, @Nullable String message, KeptBack<?> keptBack) {
         tx.update(L)
                 .set(L.STATE, reason.name())
                 .set(L.MESSAGE, message)
@@ -145,8 +167,8 @@ final class Ledger {
                 row.get(L.ROWS_REJECTED),
                 row.get(L.BATCHES),
                 Duration.ofMillis(row.get(elapsed)),
-                conflictingIds,
-                List.of());
+                keptBack.conflictingIds(),
+                keptBack.rejectedIds());
     }
 
     /** A newer sweep has taken over. The batch must be rolled back and the sweep ends. */

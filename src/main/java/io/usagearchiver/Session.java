@@ -4,26 +4,32 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.function.Function;
 import org.jooq.DSLContext;
+import org.jooq.ExecuteListenerProvider;
 import org.jooq.SQLDialect;
+import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 import org.jooq.impl.DefaultConfiguration;
 import org.jooq.impl.DefaultExecuteListenerProvider;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The one connection of a sweep, and its transactions: each with limits of its own, set in its first round trip. */
+/**
+ * The one connection of a sweep, and its transactions: each with limits of its own, set in its first round trip. A
+ * connection that a fault has cut is given back, and the next transaction opens another.
+ */
 final class Session implements AutoCloseable {
+    private static final int VALIDATION_SECONDS = 2;
     private static final Logger log = LoggerFactory.getLogger(Session.class);
 
-    private final Connection connection;
-    private final DSLContext dsl;
+    private final ConnectionSource connections;
+    private final ExecuteListenerProvider tracking;
+    private @Nullable Connection connection;
+    private boolean renewed;
 
-    private Session(Connection connection, StopSignal stop) {
-        this.connection = connection;
-        this.dsl = DSL.using(new DefaultConfiguration()
-                .set(connection)
-                .set(SQLDialect.POSTGRES)
-                .set(new DefaultExecuteListenerProvider(stop.listener())));
+    private Session(ConnectionSource connections, StopSignal stop) {
+        this.connections = connections;
+        this.tracking = new DefaultExecuteListenerProvider(stop.listener());
     }
 
     /**
@@ -32,27 +38,88 @@ final class Session implements AutoCloseable {
      * @throws ArchiveException if there is no connection to be had
      */
     static Session open(ConnectionSource connections, StopSignal stop) {
+        Session session = new Session(connections, stop);
         try {
-            return new Session(connections.open(), stop);
+            session.connection = connections.open();
+            return session;
         } catch (SQLException e) {
             throw new ArchiveException("No connection to the database: " + e.getMessage(), e);
         }
     }
 
-    /** Runs {@code work} in one transaction: commits when it returns, rolls back when it throws. */
+    /**
+     * Runs {@code work} in one transaction: commits when it returns, rolls back when it throws.
+     *
+     * @throws LostException if the connection was lost before and there is no other to be had
+     */
     <T> T transaction(TransactionLimits limits, Function<DSLContext, T> work) {
-        return dsl.transactionResult(configuration -> {
-            configuration.dsl().execute(limits.sql());
-            return work.apply(configuration.dsl());
-        });
+        Connection current = connection == null ? reconnect() : connection;
+        DSLContext dsl = DSL.using(
+                new DefaultConfiguration().set(current).set(SQLDialect.POSTGRES).set(tracking));
+        try {
+            return dsl.transactionResult(configuration -> {
+                configuration.dsl().execute(limits.sql());
+                return work.apply(configuration.dsl());
+            });
+        } catch (DataAccessException e) {
+            if (!isValid(current)) {
+                close();
+            }
+            throw e;
+        }
+    }
+
+    /**
+     * Whether the connection is gone, or was replaced since {@link #acknowledge}. What was committed on the one before may
+     * be undone then, since a batch commits asynchronously.
+     */
+    boolean isRenewed() {
+        return renewed || connection == null;
+    }
+
+    /** Takes note of the present connection. */
+    void acknowledge() {
+        renewed = false;
     }
 
     @Override
     public void close() {
+        Connection current = connection;
+        connection = null;
+        if (current != null) {
+            try {
+                current.close();
+            } catch (SQLException e) {
+                log.debug("Could not close the connection", e);
+            }
+        }
+    }
+
+    private Connection reconnect() {
         try {
-            connection.close();
+            Connection another = connections.open();
+            connection = another;
+            renewed = true;
+            return another;
         } catch (SQLException e) {
-            log.debug("Could not close the connection", e);
+            throw new LostException(e);
+        }
+    }
+
+    private static boolean isValid(Connection connection) {
+        try {
+            return connection.isValid(VALIDATION_SECONDS);
+        } catch (SQLException e) {
+            return false;
+        }
+    }
+
+    /** The connection is gone, and there is no other to be had yet. */
+    static final class LostException extends RuntimeException {
+        private static final long serialVersionUID = 1;
+
+        LostException(SQLException cause) {
+            super("No connection to the database: " + cause.getMessage(), cause);
         }
     }
 }

@@ -73,19 +73,25 @@ public final class StopSignal {
         }
     }
 
-    private synchronized void endGrace() {
-        graceOver = true;
+    private void endGrace() {
+        synchronized (this) {
+            graceOver = true;
+        }
         cancel();
     }
 
     /** Cancels again and again, because a statement that has not reached the server yet ignores its first cancel. */
-    private synchronized void cancel() {
-        if (finished) {
-            return;
+    private void cancel() {
+        Statement statement;
+        synchronized (this) {
+            if (finished) {
+                return;
+            }
+            statement = running;
         }
-        if (running != null) {
+        if (statement != null) {
             try {
-                running.cancel();
+                statement.cancel();
             } catch (SQLException e) {
                 log.debug("Could not cancel the running statement", e);
             }

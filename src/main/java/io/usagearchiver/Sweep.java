@@ -2,9 +2,7 @@ package io.usagearchiver;
 
 import java.time.Duration;
 import java.time.LocalDateTime;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.function.Function;
 import org.jooq.DSLContext;
 import org.jooq.exception.DataAccessException;
@@ -17,31 +15,37 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A pass over the candidates is followed by another if it moved a row and an expired row is left: one that was locked,
  * or that expired behind the cursor. Rows that had to be kept back are not tried again.
+ *
+ * <p>A transient fault repeats its transaction. When that took another connection, the ledger row tells what was committed,
+ * and a new pass begins: batches may have been undone behind the cursor. A batch that the archive refuses is halved until
+ * the rows to blame are alone.
  */
 final class Sweep<K> {
-    private static final String QUERY_CANCELED = "57014";
     private static final Logger log = LoggerFactory.getLogger(Sweep.class);
 
     private final ArchivePair<K> pair;
     private final ArchiveSettings settings;
     private final Session session;
+    private final Retry retry;
     private final StopSignal stop;
     private final SweepListener listener;
     private final LocalDateTime cutoff;
     private final Ledger ledger;
     private final List<Branch<K>> branches;
     private final long startNanos = System.nanoTime();
-    private final Set<K> conflicts = new LinkedHashSet<>();
 
+    private final KeptBack<K> keptBack = new KeptBack<>();
     private Shape shape;
     private long rowsMoved;
     private long batches;
     private @Nullable String oldestAge;
+    private Batch.@Nullable Moved<K> inDoubt;
 
     Sweep(
             ArchivePair<K> pair,
             ArchiveSettings settings,
             Session session,
+            Retry retry,
             StopSignal stop,
             SweepListener listener,
             LocalDateTime cutoff,
@@ -50,6 +54,7 @@ final class Sweep<K> {
         this.pair = pair;
         this.settings = settings;
         this.session = session;
+        this.retry = retry;
         this.stop = stop;
         this.listener = listener;
         this.cutoff = cutoff;
@@ -62,30 +67,32 @@ final class Sweep<K> {
     StopReason run() {
         listener.sweepStarted(progress());
         try {
-            return drain();
+            StopReason reason = null;
+            while (reason == null) {
+                reason = pass();
+            }
+            return reason;
         } catch (Ledger.SupersededException e) {
             return StopReason.SUPERSEDED;
         } catch (StopSignal.StoppedException e) {
             return StopReason.INTERRUPTED;
         } catch (DataAccessException e) {
-            if (stop.requested() && QUERY_CANCELED.equals(e.sqlState())) {
+            if (stop.requested() && Faults.isCancelled(e)) {
                 return StopReason.INTERRUPTED;
             }
             throw e;
         }
     }
 
-    /** The keys of the first rows in conflict. */
-    List<String> conflictingIds() {
-        return conflicts.stream()
-                .limit(SweepResult.LISTED_IDS)
-                .map(String::valueOf)
-                .toList();
+    /** The rows that had to stay hot. */
+    KeptBack<K> keptBack() {
+        return keptBack;
     }
 
-    private StopReason drain() {
-        while (true) {
-            Candidates<K> candidates = new Candidates<>(this::read, branches, settings.batchSize(), conflicts);
+    /** Goes over the candidates once. Returns why the sweep is to stop, or null if another pass is needed. */
+    private @Nullable StopReason pass() {
+        try {
+            Candidates<K> candidates = new Candidates<>(this::read, branches, settings.batchSize(), keptBack.keys());
             boolean deleted = false;
             for (var slice = candidates.next(); slice != null; slice = candidates.next()) {
                 StopReason reason = reasonToStop();
@@ -93,14 +100,14 @@ final class Sweep<K> {
                     return reason;
                 }
                 oldestAge = slice.age();
-                deleted |= move(slice).deleted() > 0;
+                deleted |= move(slice.branch(), slice.keys());
             }
             if (candidates.isEmpty() || !anyLeft()) {
                 return StopReason.DRAINED;
             }
-            if (!deleted) {
-                return StopReason.ROWS_LOCKED;
-            }
+            return deleted ? null : StopReason.ROWS_LOCKED;
+        } catch (RestartException e) {
+            return null;
         }
     }
 
@@ -112,13 +119,39 @@ final class Sweep<K> {
         return budget != null && elapsed().compareTo(budget) >= 0 ? StopReason.TIME_BUDGET : null;
     }
 
-    private Batch.Moved<K> move(Candidates.Slice<K> slice) {
+    /** Moves what can be moved of these keys. Returns whether a hot row was deleted. */
+    private boolean move(Branch<K> branch, List<K> keys) {
+        try {
+            Batch.Moved<K> moved = batch((tx, batch) -> batch.move(tx, branch, keys));
+            return moved.deleted() > 0;
+        } catch (DataAccessException e) {
+            boolean timedOut = Faults.isCancelled(e) && !stop.requested();
+            if (keys.size() > 1 && (timedOut || Faults.isData(e))) {
+                int half = keys.size() / 2;
+                boolean first = move(branch, keys.subList(0, half));
+                boolean second = move(branch, keys.subList(half, keys.size()));
+                return first || second;
+            }
+            if (!Faults.isData(e)) {
+                throw e;
+            }
+            K key = keys.get(0);
+            batch((tx, batch) -> batch.reject(tx, key, Faults.message(e)));
+            return false;
+        }
+    }
+
+    private Batch.Moved<K> batch(Work<K> work) {
         while (true) {
             try {
                 Batch<K> batch = new Batch<>(pair, shape, ledger);
-                Batch.Moved<K> moved = session.transaction(
-                        TransactionLimits.batch(settings), tx -> batch.move(tx, slice.branch(), slice.keys()));
-                count(moved);
+                Batch.Moved<K> moved = attempt(TransactionLimits.batch(settings), tx -> {
+                    inDoubt = null;
+                    Batch.Moved<K> result = work.run(tx, batch);
+                    inDoubt = result;
+                    return result;
+                });
+                committed(moved);
                 return moved;
             } catch (Batch.ShapeChangedException e) {
                 log.info(
@@ -130,31 +163,66 @@ final class Sweep<K> {
         }
     }
 
-    private void count(Batch.Moved<K> moved) {
-        if (moved.deleted() == 0 && moved.conflicts().isEmpty()) {
+    private void committed(Batch.Moved<K> moved) {
+        inDoubt = null;
+        retry.progress();
+        if (moved.isEmpty()) {
             return;
         }
-        conflicts.addAll(moved.conflicts());
+        keptBack.add(moved);
         rowsMoved += moved.copied();
         batches++;
         log.debug(
-                "Sweep {} of {}, batch {}: {} rows moved, {} archived already, {} in conflict",
+                "Sweep {} of {}, batch {}: {} rows moved, {} archived already, {} in conflict, {} rejected",
                 ledger.sweepId(),
                 shape.table(),
                 batches,
                 moved.copied(),
                 moved.proven(),
-                moved.conflicts().size());
+                moved.conflicts().size(),
+                moved.rejected().size());
         listener.batchCommitted(progress());
     }
 
     private boolean anyLeft() {
-        List<K> without = List.copyOf(conflicts);
+        List<K> without = List.copyOf(keptBack.keys());
         return read(dsl -> branches.stream().anyMatch(branch -> branch.anyLeft(dsl, without)));
     }
 
     private <T> T read(Function<DSLContext, T> query) {
-        return session.transaction(TransactionLimits.page(settings), query);
+        return attempt(TransactionLimits.page(settings), query);
+    }
+
+    private <T> T attempt(TransactionLimits limits, Function<DSLContext, T> work) {
+        return retry.run(() -> {
+            if (session.isRenewed()) {
+                reconcile();
+                throw new RestartException();
+            }
+            return session.transaction(limits, work);
+        });
+    }
+
+    /**
+     * Takes what was committed from the ledger row, once a batch that is still in flight there has ended: the last batch
+     * whose answer was lost may be in or not, and a crash of the server may have undone some before it.
+     */
+    private void reconcile() {
+        Ledger.Counts counts = session.transaction(TransactionLimits.open(settings), ledger::counts);
+        if (inDoubt != null) {
+            keptBack.add(inDoubt);
+            inDoubt = null;
+        }
+        keptBack.truncate(counts.rowsInConflict(), counts.rowsRejected());
+        rowsMoved = counts.rowsMoved();
+        batches = counts.batches();
+        session.acknowledge();
+        log.info(
+                "Sweep {} of {} goes on with another connection, at {} rows moved in {} batches",
+                ledger.sweepId(),
+                shape.table(),
+                rowsMoved,
+                batches);
     }
 
     private Duration elapsed() {
@@ -163,5 +231,15 @@ final class Sweep<K> {
 
     private SweepProgress progress() {
         return new SweepProgress(ledger.sweepId(), shape.table(), cutoff, rowsMoved, batches, elapsed(), oldestAge);
+    }
+
+    /** What a batch's transaction does. */
+    private interface Work<K> {
+        Batch.Moved<K> run(DSLContext tx, Batch<K> batch);
+    }
+
+    /** The connection is another one: the pass begins again. */
+    private static final class RestartException extends RuntimeException {
+        private static final long serialVersionUID = 1;
     }
 }

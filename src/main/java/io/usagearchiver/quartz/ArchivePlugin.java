@@ -87,6 +87,11 @@ public final class ArchivePlugin implements SchedulerPlugin {
         properties.put(PluginSettings.IDLE_TRANSACTION_TIMEOUT, value);
     }
 
+    /** How long a sweep keeps trying after a transient fault. Default {@code 5m}. */
+    public void setRetryTimeout(String value) {
+        properties.put(PluginSettings.RETRY_TIMEOUT, value);
+    }
+
     @Override
     public void initialize(String name, Scheduler scheduler, ClassLoadHelper loadHelper) throws SchedulerException {
         try {

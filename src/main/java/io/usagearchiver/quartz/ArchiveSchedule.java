@@ -1,5 +1,6 @@
 package io.usagearchiver.quartz;
 
+import java.util.Date;
 import org.quartz.CronScheduleBuilder;
 import org.quartz.CronTrigger;
 import org.quartz.JobBuilder;
@@ -78,12 +79,30 @@ final class ArchiveSchedule {
                 // Rescheduling would leave the old type's row behind.
                 scheduler.unscheduleJob(wanted.getKey());
                 scheduler.scheduleJob(wanted);
-            } else if (!same(stored, wanted)
-                    || scheduler.getTriggerState(wanted.getKey()) == Trigger.TriggerState.ERROR) {
+            } else if (!same(stored, wanted)) {
                 scheduler.rescheduleJob(wanted.getKey(), wanted);
+            } else {
+                repair(stored);
             }
         } catch (ObjectAlreadyExistsException e) {
             // Another node stored the same trigger at the same moment.
+        }
+    }
+
+    /**
+     * Frees a trigger that a node left behind: in ERROR, where it had no job class, or ACQUIRED or BLOCKED without a node
+     * that holds it. Its fire time stays, so that a run that is due is not dropped. Where a node does hold it, pausing and
+     * resuming changes nothing but that the trigger is acquired anew; one that an operator paused is left alone.
+     */
+    private void repair(Trigger stored) throws SchedulerException {
+        Trigger.TriggerState state = scheduler.getTriggerState(stored.getKey());
+        if (state == Trigger.TriggerState.ERROR) {
+            scheduler.resetTriggerFromErrorState(stored.getKey());
+        } else if ((state == Trigger.TriggerState.NORMAL || state == Trigger.TriggerState.BLOCKED)
+                && stored.getNextFireTime() != null
+                && stored.getNextFireTime().before(new Date())) {
+            scheduler.pauseTrigger(stored.getKey());
+            scheduler.resumeTrigger(stored.getKey());
         }
     }
 

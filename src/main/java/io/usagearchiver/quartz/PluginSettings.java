@@ -47,6 +47,7 @@ public record PluginSettings(
     static final String LOCK_TIMEOUT = "lockTimeout";
     static final String STATEMENT_TIMEOUT = "statementTimeout";
     static final String IDLE_TRANSACTION_TIMEOUT = "idleTransactionTimeout";
+    static final String RETRY_TIMEOUT = "retryTimeout";
 
     /** The names of all properties. */
     public static final List<String> NAMES = List.of(
@@ -58,7 +59,8 @@ public record PluginSettings(
             TIME_BUDGET,
             LOCK_TIMEOUT,
             STATEMENT_TIMEOUT,
-            IDLE_TRANSACTION_TIMEOUT);
+            IDLE_TRANSACTION_TIMEOUT,
+            RETRY_TIMEOUT);
 
     /**
      * Parses the settings.
@@ -100,7 +102,8 @@ public record PluginSettings(
                         reader.text(STATEMENT_TIMEOUT, null)
                                 .parse(defaults.statementTimeout(), PluginSettings::duration),
                         reader.text(IDLE_TRANSACTION_TIMEOUT, null)
-                                .parse(defaults.idleTransactionTimeout(), PluginSettings::duration)));
+                                .parse(defaults.idleTransactionTimeout(), PluginSettings::duration),
+                        reader.text(RETRY_TIMEOUT, null).parse(defaults.retryTimeout(), PluginSettings::duration)));
     }
 
     /** All settings as text: {@link #parse} of it gives equal settings whatever the environment is. */
@@ -117,6 +120,7 @@ public record PluginSettings(
         properties.put(LOCK_TIMEOUT, text(archive.lockTimeout()));
         properties.put(STATEMENT_TIMEOUT, text(archive.statementTimeout()));
         properties.put(IDLE_TRANSACTION_TIMEOUT, text(archive.idleTransactionTimeout()));
+        properties.put(RETRY_TIMEOUT, text(archive.retryTimeout()));
         return properties;
     }
 

@@ -1,0 +1,60 @@
+package io.usagearchiver;
+
+import java.sql.SQLException;
+import org.jooq.exception.DataAccessException;
+import org.jspecify.annotations.Nullable;
+
+/** What a fault of the database means for a sweep, told by its SQLSTATE. */
+final class Faults {
+    private static final String INSUFFICIENT_PRIVILEGE = "42501";
+
+    private Faults() {}
+
+    /**
+     * Whether the same statements may well succeed a little later: a serialization failure or deadlock, a lock timeout, a
+     * server that is shutting down or starting, a transaction that PostgreSQL ended because this node was frozen, and
+     * whatever cut the connection. Not a full disk or a read-only database: those wait for an operator.
+     */
+    static boolean isTransient(Throwable fault) {
+        if (fault instanceof Session.LostException) {
+            return true;
+        }
+        String state = sqlState(fault);
+        return switch (state) {
+            case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "25P03" -> true;
+            default -> state.startsWith("08");
+        };
+    }
+
+    /** Whether a row's content is to blame: data exceptions and integrity constraints. */
+    static boolean isData(Throwable fault) {
+        String state = sqlState(fault);
+        return state.startsWith("22") || state.startsWith("23");
+    }
+
+    /** Whether the statement was cancelled, by its timeout or by {@link StopSignal}. */
+    static boolean isCancelled(Throwable fault) {
+        return sqlState(fault).equals("57014");
+    }
+
+    /** What PostgreSQL said, without jOOQ's copy of the statement. */
+    static String message(Throwable fault) {
+        SQLException cause = sqlException(fault);
+        if (cause == null) {
+            return String.valueOf(fault.getMessage());
+        }
+        String hint = INSUFFICIENT_PRIVILEGE.equals(cause.getSQLState())
+                ? " (apply sql/04-grants.sql for the role of this data source)"
+                : "";
+        return cause.getMessage() + hint;
+    }
+
+    private static String sqlState(Throwable fault) {
+        SQLException cause = sqlException(fault);
+        return cause == null || cause.getSQLState() == null ? "" : cause.getSQLState();
+    }
+
+    private static @Nullable SQLException sqlException(Throwable fault) {
+        return fault instanceof DataAccessException e ? e.getCause(SQLException.class) : null;
+    }
+}

@@ -1,0 +1,66 @@
+package io.usagearchiver;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * The rows that a sweep had to leave hot, in the order in which they were committed to the ledger: the first <i>n</i> of
+ * each kind are those that a ledger row with the count <i>n</i> knows.
+ */
+final class KeptBack<K> {
+    private final Set<K> keys = new LinkedHashSet<>();
+    private final Set<K> conflicts = new LinkedHashSet<>();
+    private final Map<K, String> rejected = new LinkedHashMap<>();
+
+    /** All of them. */
+    Set<K> keys() {
+        return Collections.unmodifiableSet(keys);
+    }
+
+    void add(Batch.Moved<K> moved) {
+        conflicts.addAll(moved.conflicts());
+        rejected.putAll(moved.rejected());
+        keys.addAll(moved.conflicts());
+        keys.addAll(moved.rejected().keySet());
+    }
+
+    /** Forgets those that the ledger does not know. */
+    void truncate(long conflictCount, long rejectedCount) {
+        keep(conflicts, conflictCount);
+        keep(rejected.keySet(), rejectedCount);
+        keys.clear();
+        keys.addAll(conflicts);
+        keys.addAll(rejected.keySet());
+    }
+
+    /** The keys of the first rows in conflict. */
+    List<String> conflictingIds() {
+        return first(conflicts);
+    }
+
+    /** The keys of the first rejected rows. */
+    List<String> rejectedIds() {
+        return first(rejected.keySet());
+    }
+
+    /** The first rejected rows with their reasons, a line each. */
+    List<String> reasons() {
+        return rejected.entrySet().stream()
+                .limit(SweepResult.LISTED_IDS)
+                .map(entry -> entry.getKey() + ": " + entry.getValue())
+                .toList();
+    }
+
+    private static <T> void keep(Set<T> set, long count) {
+        new ArrayList<>(set).stream().skip(count).forEach(set::remove);
+    }
+
+    private static List<String> first(Set<?> keys) {
+        return keys.stream().limit(SweepResult.LISTED_IDS).map(String::valueOf).toList();
+    }
+}
