@@ -1,6 +1,6 @@
 package io.usagearchiver.quartz;
 
-import java.util.Date;
+import java.time.Instant;
 import org.quartz.CronScheduleBuilder;
 import org.quartz.CronTrigger;
 import org.quartz.JobBuilder;
@@ -100,7 +100,7 @@ final class ArchiveSchedule {
             scheduler.resetTriggerFromErrorState(stored.getKey());
         } else if ((state == Trigger.TriggerState.NORMAL || state == Trigger.TriggerState.BLOCKED)
                 && stored.getNextFireTime() != null
-                && stored.getNextFireTime().before(new Date())) {
+                && stored.getNextFireTime().toInstant().isBefore(Instant.now())) {
             scheduler.pauseTrigger(stored.getKey());
             scheduler.resumeTrigger(stored.getKey());
         }
