@@ -74,7 +74,7 @@ final class Retry {
         long now = System.nanoTime();
         if (firstFaultNanos == null) {
             firstFaultNanos = now;
-            log.warn("Trying again for up to {} s: {}", limit.toSeconds(), Faults.message(fault));
+            log.warn("Trying again for up to {} s: {}", limit.toMillis() / 1000.0, Faults.message(fault));
             log.debug("The fault", fault);
         }
         return now - firstFaultNanos < limit.toNanos();
