@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  *     #MAX_RETENTION_MONTHS}; default {@value #DEFAULT_RETENTION_MONTHS}
  * @param batchSize the most rows that one transaction moves, {@value #MIN_BATCH_SIZE} to {@value #MAX_BATCH_SIZE};
  *     default {@value #DEFAULT_BATCH_SIZE}
- * @param timeBudget how long a sweep may go on before it stops between two batches, or null for as long as it takes
+ * @param timeBudget how long a sweep may go on before it stops between two batches, after one at least, or null for as long as it takes
  *     (the default)
  * @param lockTimeout how long a statement of a batch waits for a lock; default 5 s
  * @param statementTimeout how long a statement of a batch may run; default 60 s. A page of candidates may take ten

@@ -116,7 +116,8 @@ final class Sweep<K> {
             return StopReason.INTERRUPTED;
         }
         Duration budget = settings.timeBudget();
-        return budget != null && elapsed().compareTo(budget) >= 0 ? StopReason.TIME_BUDGET : null;
+        boolean spent = budget != null && batches > 0 && elapsed().compareTo(budget) >= 0;
+        return spent ? StopReason.TIME_BUDGET : null;
     }
 
     /** Moves what can be moved of these keys. Returns whether a hot row was deleted. */

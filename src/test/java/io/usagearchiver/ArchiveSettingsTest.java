@@ -34,21 +34,28 @@ class ArchiveSettingsTest {
         assertDurationRefused(s -> s.withTimeouts(duration, good, good), "lockTimeout", duration);
         assertDurationRefused(s -> s.withTimeouts(good, duration, good), "statementTimeout", duration);
         assertDurationRefused(s -> s.withTimeouts(good, good, duration), "idleTransactionTimeout", duration);
+        assertDurationRefused(s -> s.withRetryTimeout(duration), "retryTimeout", duration);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"PT0.001S", "PT48H"})
     void the_ends_of_every_range_are_accepted(Duration duration) {
-        ArchiveSettings shortest = new ArchiveSettings(1, 1, duration, duration, duration, duration);
+        ArchiveSettings shortest = new ArchiveSettings(1, 1, duration, duration, duration, duration, duration);
         assertThat(shortest.withRetentionMonths(1200).withBatchSize(50_000))
-                .isEqualTo(new ArchiveSettings(1200, 50_000, duration, duration, duration, duration));
+                .isEqualTo(new ArchiveSettings(1200, 50_000, duration, duration, duration, duration, duration));
     }
 
     @Test
     void the_defaults_are_those_that_are_documented() {
         assertThat(DEFAULTS)
                 .isEqualTo(new ArchiveSettings(
-                        13, 1000, null, Duration.ofSeconds(5), Duration.ofSeconds(60), Duration.ofSeconds(10)));
+                        13,
+                        1000,
+                        null,
+                        Duration.ofSeconds(5),
+                        Duration.ofSeconds(60),
+                        Duration.ofSeconds(10),
+                        Duration.ofMinutes(5)));
     }
 
     @Test
@@ -56,9 +63,12 @@ class ArchiveSettingsTest {
         Duration one = Duration.ofSeconds(1);
         ArchiveSettings changed = DEFAULTS.withTimeBudget(one)
                 .withTimeouts(one, one.plusMillis(1), one.plusMillis(2))
+                .withRetryTimeout(one.plusMillis(3))
                 .withBatchSize(7)
                 .withRetentionMonths(8);
-        assertThat(changed).isEqualTo(new ArchiveSettings(8, 7, one, one, one.plusMillis(1), one.plusMillis(2)));
+        assertThat(changed)
+                .isEqualTo(
+                        new ArchiveSettings(8, 7, one, one, one.plusMillis(1), one.plusMillis(2), one.plusMillis(3)));
         assertThat(changed.withTimeBudget(null).timeBudget()).isNull();
     }
 
