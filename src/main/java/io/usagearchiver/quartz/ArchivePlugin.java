@@ -43,48 +43,53 @@ public final class ArchivePlugin implements SchedulerPlugin {
     private @Nullable Node node;
 
     /** The name of the archiver's data source in this Quartz instance. Required. */
-    public void setDataSource(String value) {
-        properties.put(PluginSettings.DATA_SOURCE, value);
+    public void setDataSource(@Nullable String value) {
+        set(PluginSettings.DATA_SOURCE, value);
     }
 
     /** The class that supplies the pair of tables. Default {@code io.usagearchiver.UsageDetails}. */
-    public void setPair(String value) {
-        properties.put(PluginSettings.PAIR, value);
+    public void setPair(@Nullable String value) {
+        set(PluginSettings.PAIR, value);
     }
 
     /** The retention period in calendar months. Default 13. */
-    public void setRetentionMonths(String value) {
-        properties.put(PluginSettings.RETENTION_MONTHS, value);
+    public void setRetentionMonths(@Nullable String value) {
+        set(PluginSettings.RETENTION_MONTHS, value);
     }
 
     /** When sweeps begin, in UTC: five fields of crontab, or six or seven of Quartz. Default {@code 0 3 * * *}. */
-    public void setCron(String value) {
-        properties.put(PluginSettings.CRON, value);
+    public void setCron(@Nullable String value) {
+        set(PluginSettings.CRON, value);
     }
 
     /** The most rows that a batch moves. Default 1000. */
-    public void setBatchSize(String value) {
-        properties.put(PluginSettings.BATCH_SIZE, value);
+    public void setBatchSize(@Nullable String value) {
+        set(PluginSettings.BATCH_SIZE, value);
     }
 
     /** How long a sweep may go on, such as {@code 2h}. Default: as long as it takes. */
-    public void setTimeBudget(String value) {
-        properties.put(PluginSettings.TIME_BUDGET, value);
+    public void setTimeBudget(@Nullable String value) {
+        set(PluginSettings.TIME_BUDGET, value);
     }
 
     /** How long a statement waits for a lock. Default {@code 5s}. */
-    public void setLockTimeout(String value) {
-        properties.put(PluginSettings.LOCK_TIMEOUT, value);
+    public void setLockTimeout(@Nullable String value) {
+        set(PluginSettings.LOCK_TIMEOUT, value);
     }
 
     /** How long a statement may run. Default {@code 60s}. */
-    public void setStatementTimeout(String value) {
-        properties.put(PluginSettings.STATEMENT_TIMEOUT, value);
+    public void setStatementTimeout(@Nullable String value) {
+        set(PluginSettings.STATEMENT_TIMEOUT, value);
     }
 
     /** How long PostgreSQL lets a transaction of a frozen node live. Default {@code 10s}. */
-    public void setIdleTransactionTimeout(String value) {
-        properties.put(PluginSettings.IDLE_TRANSACTION_TIMEOUT, value);
+    public void setIdleTransactionTimeout(@Nullable String value) {
+        set(PluginSettings.IDLE_TRANSACTION_TIMEOUT, value);
+    }
+
+    /** Quartz turns an empty value, and a reference to a property that is not there, into null. */
+    private void set(String name, @Nullable String value) {
+        properties.put(name, value == null ? "" : value);
     }
 
     /** How long a sweep keeps trying after a transient fault. Default {@code 5m}. */
