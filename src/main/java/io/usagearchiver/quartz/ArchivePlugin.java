@@ -4,7 +4,9 @@ import io.usagearchiver.Archiver;
 import io.usagearchiver.SchemaDriftException;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -127,7 +129,7 @@ public final class ArchivePlugin implements SchedulerPlugin {
         private final PluginSettings settings;
         private final ArchiveSchedule schedule;
         private boolean stored;
-        private String lastFault = "";
+        private final Set<String> loggedFaults = new HashSet<>();
 
         Node(String name, Scheduler scheduler, PluginSettings settings) {
             this.name = name;
@@ -165,7 +167,6 @@ public final class ArchivePlugin implements SchedulerPlugin {
             try {
                 schedule.store();
                 stored = true;
-                lastFault = "";
             } catch (SchedulerException | RuntimeException e) {
                 fault("Archiver {} could not store its schedule and keeps trying: {}", e);
             }
@@ -191,15 +192,14 @@ public final class ArchivePlugin implements SchedulerPlugin {
             }
         }
 
-        /** Logs a fault once, not at each attempt. */
+        /** Logs each fault once, not at each attempt: a pool without connections has several to tell in turn. */
         private void fault(String message, Exception e) {
             String fault = String.valueOf(e.getMessage());
-            if (fault.equals(lastFault)) {
-                log.debug(message, name, fault, e);
-            } else {
+            if (loggedFaults.add(message + fault)) {
                 log.error(message, name, fault, e);
+            } else {
+                log.debug(message, name, fault, e);
             }
-            lastFault = fault;
         }
     }
 }
