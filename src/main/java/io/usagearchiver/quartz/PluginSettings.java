@@ -133,7 +133,7 @@ public record PluginSettings(
             if (supplier instanceof Supplier<?> s && s.get() instanceof ArchivePair<?> pair) {
                 return pair;
             }
-        } catch (ReflectiveOperationException | LinkageError e) {
+        } catch (ReflectiveOperationException | RuntimeException | LinkageError e) {
             throw new IllegalArgumentException(pairMessage() + " (" + e + ")", e);
         }
         throw new IllegalArgumentException(pairMessage());
