@@ -75,8 +75,9 @@ final class ArchiveSchedule {
         try {
             if (stored == null) {
                 scheduler.scheduleJob(wanted);
-            } else if (!stored.getClass().equals(wanted.getClass())) {
-                // Rescheduling would leave the old type's row behind.
+            } else if (!stored.getClass().equals(wanted.getClass())
+                    || !stored.getJobKey().equals(wanted.getJobKey())) {
+                // Rescheduling would keep the stored trigger's job.
                 scheduler.unscheduleJob(wanted.getKey());
                 scheduler.scheduleJob(wanted);
             } else if (!same(stored, wanted)) {
@@ -107,8 +108,7 @@ final class ArchiveSchedule {
     }
 
     private static boolean same(Trigger stored, Trigger wanted) {
-        if (!stored.getJobKey().equals(wanted.getJobKey())
-                || stored.getMisfireInstruction() != wanted.getMisfireInstruction()) {
+        if (stored.getMisfireInstruction() != wanted.getMisfireInstruction()) {
             return false;
         }
         return !(stored instanceof CronTrigger old && wanted instanceof CronTrigger now)
