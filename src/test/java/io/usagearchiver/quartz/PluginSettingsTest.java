@@ -1,0 +1,357 @@
+package io.usagearchiver.quartz;
+
+import static io.usagearchiver.generated.Tables.MODEL_USAGE_DETAILS;
+import static io.usagearchiver.generated.Tables.MODEL_USAGE_DETAILS_ARCHIVE;
+import static io.usagearchiver.testing.SampleConfig.archiver;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import io.usagearchiver.ArchivePair;
+import io.usagearchiver.ArchiveSettings;
+import io.usagearchiver.UsageDetails;
+import io.usagearchiver.testing.SampleConfig;
+import io.usagearchiver.testing.TestScheduler;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.quartz.SchedulerException;
+
+class PluginSettingsTest {
+    private static final Map<String, String> VARIABLES = Map.of(
+            "retentionMonths", "GPUSTACK_USAGE_DETAILS_RETENTION_MONTHS",
+            "cron", "GPUSTACK_USAGE_DETAILS_ARCHIVE_CRON",
+            "batchSize", "GPUSTACK_USAGE_DETAILS_ARCHIVE_BATCH_SIZE");
+
+    @Test
+    void a_data_source_is_enough() {
+        PluginSettings settings = parse(Map.of("dataSource", "archive"), Map.of());
+
+        assertThat(settings.dataSource()).isEqualTo("archive");
+        assertThat(settings.pair()).isSameAs(UsageDetails.PAIR);
+        assertThat(settings.schedule().text()).isEqualTo("0 3 * * *");
+        assertThat(settings.archive())
+                .isEqualTo(ArchiveSettings.defaults())
+                .isEqualTo(new ArchiveSettings(
+                        13, 1000, null, Duration.ofSeconds(5), Duration.ofSeconds(60), Duration.ofSeconds(10)));
+    }
+
+    @Test
+    void every_setting_is_a_property() {
+        PluginSettings settings = parse(
+                Map.of(
+                        "dataSource", "other",
+                        "pair", OtherPair.class.getName(),
+                        "retentionMonths", "1",
+                        "cron", "0 0 1 * *",
+                        "batchSize", "2",
+                        "timeBudget", "3h",
+                        "lockTimeout", "4ms",
+                        "statementTimeout", "5m",
+                        "idleTransactionTimeout", "6s"),
+                Map.of());
+
+        assertThat(settings)
+                .isEqualTo(new PluginSettings(
+                        "other",
+                        OtherPair.class.getName(),
+                        OtherPair.PAIR,
+                        CronSchedule.parse("0 0 1 * *"),
+                        new ArchiveSettings(
+                                1,
+                                2,
+                                Duration.ofHours(3),
+                                Duration.ofMillis(4),
+                                Duration.ofMinutes(5),
+                                Duration.ofSeconds(6))));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"retentionMonths, 7, 8", "cron, 1 2 * * *, 3 4 * * *", "batchSize, 9, 10"})
+    void a_property_comes_before_the_environment_and_that_before_the_default(
+            String name, String property, String variable) {
+        Map<String, String> environment = Map.of(VARIABLES.get(name), variable);
+
+        assertThat(effective(with(name, property), environment).get(name)).isEqualTo(property);
+        assertThat(effective(Map.of("dataSource", "archive"), environment).get(name))
+                .isEqualTo(variable);
+        assertThat(effective(with("pair", UsageDetails.class.getName()), environment)
+                        .get(name))
+                .isEqualTo(variable);
+        assertThat(effective(Map.of("dataSource", "archive"), Map.of()).get(name))
+                .isNotIn(property, variable);
+    }
+
+    @Test
+    void a_bad_property_is_refused_also_when_the_environment_has_a_good_value() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> parse(with("batchSize", ""), Map.of(VARIABLES.get("batchSize"), "10")));
+    }
+
+    @Test
+    void the_environment_says_nothing_about_another_pair() {
+        Map<String, String> garbage = new HashMap<>();
+        VARIABLES.values().forEach(variable -> garbage.put(variable, "garbage"));
+
+        assertThat(parse(with("pair", OtherPair.class.getName()), garbage).archive())
+                .isEqualTo(ArchiveSettings.defaults());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 1", "1200, 50000", "' 24 ', '\t24\n'"})
+    void the_first_and_the_last_number_are_accepted_and_blanks_around_them(String months, String rows) {
+        Map<String, String> properties =
+                Map.of("dataSource", " archive ", "retentionMonths", months, "batchSize", rows);
+
+        PluginSettings settings = parse(properties, Map.of());
+
+        assertThat(settings.dataSource()).isEqualTo("archive");
+        assertThat(settings.archive().retentionMonths()).isEqualTo(Integer.parseInt(months.strip()));
+        assertThat(settings.archive().batchSize()).isEqualTo(Integer.parseInt(rows.strip()));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "1ms, 1ms",
+        "1 ms, 1ms",
+        "1500ms, 1500ms",
+        "2s, 2s",
+        "90m, 90m",
+        "120m, 2h",
+        "48h, 48h",
+        "172800000ms, 48h"
+    })
+    void durations_have_a_unit(String text, String same) {
+        for (String name : List.of("timeBudget", "lockTimeout", "statementTimeout", "idleTransactionTimeout")) {
+            assertThat(effective(with(name, text), Map.of()).get(name)).isEqualTo(same);
+        }
+    }
+
+    static Stream<Arguments> bad_values() {
+        Stream<Arguments> numbers = Stream.of(
+                        "0",
+                        "-1",
+                        "abc",
+                        "",
+                        " ",
+                        "13.5",
+                        "1e1",
+                        "+13",
+                        "0x10",
+                        "1_000",
+                        "1,000",
+                        "٣",
+                        "50001",
+                        "2147483648",
+                        "9223372036854775808",
+                        "1000000000000000000000")
+                .flatMap(value -> Stream.of(
+                        arguments("retentionMonths", value, "must be a whole number from 1 to 1200"),
+                        arguments("batchSize", value, "must be a whole number from 1 to 50000")));
+        Stream<Arguments> durations = Stream.of(
+                        "0",
+                        "-1",
+                        "abc",
+                        "",
+                        "13.5",
+                        "13.5s",
+                        "0ms",
+                        "0s",
+                        "-1s",
+                        "30",
+                        "5 sec",
+                        "1d",
+                        "PT5S",
+                        "5S",
+                        "49h",
+                        "172800001ms",
+                        "999999999h",
+                        "1000000000000s")
+                .flatMap(value -> Stream.of("timeBudget", "lockTimeout", "statementTimeout", "idleTransactionTimeout")
+                        .map(name -> arguments(name, value, "must be a duration from 1ms to 48h")));
+        Stream<Arguments> crons = Stream.of(
+                arguments("cron", "garbage", "number of fields is 1"),
+                arguments("cron", "", "empty"),
+                arguments("cron", "0 0 31 2 *", "never fires again"),
+                arguments("cron", "0 0 13 * 5", "restricts both day-of-month and day-of-week"),
+                arguments("cron", "60 * * * *", "Value 60 not in range [0, 59]"));
+        Stream<Arguments> pairs = Stream.of(
+                        "",
+                        "no.such.Pair",
+                        "java.lang.String",
+                        Silent.class.getName(),
+                        Secret.class.getName(),
+                        Broken.class.getName(),
+                        Demanding.class.getName())
+                .map(value -> arguments("pair", value, "implements Supplier<ArchivePair<?>>, such as "));
+        Stream<Arguments> sources =
+                Stream.of("", " ").map(value -> arguments("dataSource", value, "must be the name of a data source"));
+        return Stream.of(numbers, durations, crons, pairs, sources).flatMap(all -> all);
+    }
+
+    @ParameterizedTest
+    @MethodSource("bad_values")
+    void a_bad_value_is_refused_with_its_name_and_what_is_allowed(String name, String value, String allowed) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> parse(with(name, value), Map.of()))
+                .withMessageStartingWith("property " + name + " = '" + value.strip() + "': ")
+                .withMessageContaining(allowed);
+        String variable = VARIABLES.get(name);
+        if (variable != null) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> parse(Map.of("dataSource", "archive"), Map.of(variable, value)))
+                    .withMessageStartingWith("environment variable " + variable + " = '" + value.strip() + "': ")
+                    .withMessageContaining(allowed);
+        }
+    }
+
+    @Test
+    void a_data_source_must_be_named() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> parse(Map.of(), Map.of()))
+                .withMessage("property dataSource is not set: must be the name of a data source of this Quartz"
+                        + " instance");
+    }
+
+    @Test
+    void months_are_refused_beyond_a_hundred_years() {
+        assertThatIllegalArgumentException().isThrownBy(() -> parse(with("retentionMonths", "1201"), Map.of()));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "90m"})
+    void the_text_of_all_settings_gives_the_same_settings_in_any_environment(String timeBudget) {
+        Map<String, String> properties = with("cron", "0 0 3 ? * mon-fri");
+        if (!timeBudget.isEmpty()) {
+            properties.put("timeBudget", timeBudget);
+        }
+        PluginSettings settings = parse(properties, Map.of(VARIABLES.get("batchSize"), "77"));
+
+        assertThat(parse(settings.toProperties(), Map.of(VARIABLES.get("batchSize"), "88")))
+                .isEqualTo(settings);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
+            retentionMonths        | 0          | must be a whole number from 1 to 1200
+            batchSize              | abc        | must be a whole number from 1 to 50000
+            timeBudget             | 13.5       | must be a duration
+            lockTimeout            | -1         | must be a duration
+            statementTimeout       | 0ms        | must be a duration
+            idleTransactionTimeout | ""         | must be a duration
+            cron                   | garbage    | number of fields is 1
+            cron                   | ""         | empty
+            cron                   | 0 0 31 2 * | never fires again
+            cron                   | 0 0 13 * 5 | restricts both
+            cron                   | 60 * * * * | Value 60 not in range
+            pair                   | no.Such    | must be the name of a public class
+            dataSource             | ""         | must be the name of a data source
+            """)
+    void a_bad_value_surfaces_when_the_scheduler_is_made(String name, String value, String allowed) {
+        Properties properties = sample();
+        properties.setProperty(archiver(name), value);
+
+        assertThatThrownBy(() -> new TestScheduler(properties).close())
+                .isInstanceOf(SchedulerException.class)
+                .hasMessageStartingWith(archiver(name) + " = '" + value + "': ")
+                .hasMessageContaining(allowed);
+    }
+
+    @Test
+    void an_unknown_property_surfaces_when_the_scheduler_is_made() {
+        Properties properties = sample();
+        properties.setProperty(archiver("batchSise"), "5");
+
+        assertThatThrownBy(() -> new TestScheduler(properties).close())
+                .isInstanceOf(SchedulerException.class)
+                .hasStackTraceContaining("batchSise");
+    }
+
+    @Test
+    void a_missing_data_source_property_surfaces_when_the_scheduler_is_made() {
+        Properties properties = sample();
+        properties.remove(archiver("dataSource"));
+
+        assertThatThrownBy(() -> new TestScheduler(properties).close())
+                .isInstanceOf(SchedulerException.class)
+                .hasMessageStartingWith(archiver("dataSource") + " is not set: ");
+    }
+
+    private static Properties sample() {
+        return SampleConfig.of("jdbc:postgresql://127.0.0.1/nothing-connects-to-it", "nobody", "");
+    }
+
+    private static Map<String, String> with(String name, String value) {
+        Map<String, String> properties = new HashMap<>(Map.of("dataSource", "archive"));
+        properties.put(name, value);
+        return properties;
+    }
+
+    private static Map<String, String> effective(Map<String, String> properties, Map<String, String> environment) {
+        return parse(properties, environment).toProperties();
+    }
+
+    private static PluginSettings parse(Map<String, String> properties, Map<String, String> environment) {
+        return PluginSettings.parse(properties, name -> "property " + name, environment::get);
+    }
+
+    /** A pair other than the shipped one. */
+    public static final class OtherPair implements Supplier<ArchivePair<?>> {
+        static final ArchivePair<?> PAIR = ArchivePair.of(
+                MODEL_USAGE_DETAILS,
+                MODEL_USAGE_DETAILS_ARCHIVE,
+                MODEL_USAGE_DETAILS.ID,
+                MODEL_USAGE_DETAILS.CREATED_AT);
+
+        @Override
+        public ArchivePair<?> get() {
+            return PAIR;
+        }
+    }
+
+    /** Supplies nothing. */
+    public static final class Silent implements Supplier<ArchivePair<?>> {
+        @Override
+        public ArchivePair<?> get() {
+            return null;
+        }
+    }
+
+    /** Cannot be made: not public. */
+    private static final class Secret implements Supplier<ArchivePair<?>> {
+        @Override
+        public ArchivePair<?> get() {
+            return UsageDetails.PAIR;
+        }
+    }
+
+    /** Fails in code of its own. */
+    public static final class Broken implements Supplier<ArchivePair<?>> {
+        @Override
+        public ArchivePair<?> get() {
+            throw new IllegalStateException("no tables today");
+        }
+    }
+
+    /** Cannot be made: its constructor wants something. */
+    public static final class Demanding implements Supplier<ArchivePair<?>> {
+        @SuppressWarnings("unused")
+        public Demanding(String wanted) {}
+
+        @Override
+        public ArchivePair<?> get() {
+            return UsageDetails.PAIR;
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package io.usagearchiver.testing;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.AppenderBase;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.slf4j.LoggerFactory;
+
+/** What is logged, by whom ever, from its making to its closing. */
+public final class CapturedLog implements AutoCloseable {
+    private final Logger root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+    private final List<ILoggingEvent> events = new CopyOnWriteArrayList<>();
+    private final AppenderBase<ILoggingEvent> appender = new AppenderBase<>() {
+        @Override
+        protected void append(ILoggingEvent event) {
+            events.add(event);
+        }
+    };
+
+    /** Begins to listen. */
+    public CapturedLog() {
+        appender.setContext(root.getLoggerContext());
+        appender.start();
+        root.addAppender(appender);
+    }
+
+    /** The messages of a level by the logger of a class. */
+    public List<String> messages(Level level, Class<?> logger) {
+        return events.stream()
+                .filter(event ->
+                        event.getLevel() == level && event.getLoggerName().equals(logger.getName()))
+                .map(ILoggingEvent::getFormattedMessage)
+                .toList();
+    }
+
+    /** All messages of a level, each after the name of its logger. */
+    public List<String> messages(Level level) {
+        return events.stream()
+                .filter(event -> event.getLevel() == level)
+                .map(event -> event.getLoggerName() + ": " + event.getFormattedMessage())
+                .toList();
+    }
+
+    @Override
+    public void close() {
+        root.detachAppender(appender);
+        appender.stop();
+    }
+}
