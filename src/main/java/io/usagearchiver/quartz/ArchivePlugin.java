@@ -168,7 +168,7 @@ public final class ArchivePlugin implements SchedulerPlugin {
                 schedule.store();
                 stored = true;
             } catch (SchedulerException | RuntimeException e) {
-                fault("Archiver {} could not store its schedule and keeps trying: {}", e);
+                fault("store its schedule; check the job store's data source", e);
             }
             return stored;
         }
@@ -187,18 +187,18 @@ public final class ArchivePlugin implements SchedulerPlugin {
                 log.error("{}\nThe scheduler goes on; each firing checks the tables again.", e.getMessage());
                 return true;
             } catch (RuntimeException e) {
-                fault("Archiver {} could not check its tables and keeps trying: {}", e);
+                fault("check its tables; check data source " + settings.dataSource(), e);
                 return false;
             }
         }
 
         /** Logs each fault once, not at each attempt: a pool without connections has several to tell in turn. */
-        private void fault(String message, Exception e) {
-            String fault = String.valueOf(e.getMessage());
-            if (loggedFaults.add(message + fault)) {
-                log.error(message, name, fault, e);
+        private void fault(String task, Exception e) {
+            String message = "Archiver " + name + " keeps trying, but could not " + task + ": " + e.getMessage();
+            if (loggedFaults.add(message)) {
+                log.error(message, e);
             } else {
-                log.debug(message, name, fault, e);
+                log.debug(message, e);
             }
         }
     }
