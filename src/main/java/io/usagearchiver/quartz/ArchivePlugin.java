@@ -89,14 +89,14 @@ public final class ArchivePlugin implements SchedulerPlugin {
         set(PluginSettings.IDLE_TRANSACTION_TIMEOUT, value);
     }
 
+    /** How long a sweep keeps trying after a transient fault. Default {@code 5m}. */
+    public void setRetryTimeout(@Nullable String value) {
+        set(PluginSettings.RETRY_TIMEOUT, value);
+    }
+
     /** Quartz turns an empty value, and a reference to a property that is not there, into null. */
     private void set(String name, @Nullable String value) {
         properties.put(name, value == null ? "" : value);
-    }
-
-    /** How long a sweep keeps trying after a transient fault. Default {@code 5m}. */
-    public void setRetryTimeout(String value) {
-        properties.put(PluginSettings.RETRY_TIMEOUT, value);
     }
 
     @Override
