@@ -70,13 +70,14 @@ class ArchivePluginTest {
                             entry("batchSize", "1000"),
                             entry("lockTimeout", "5s"),
                             entry("statementTimeout", "1m"),
-                            entry("idleTransactionTimeout", "10s"));
+                            entry("idleTransactionTimeout", "10s"),
+                            entry("retryTimeout", "5m"));
             await().until(() -> db.strings("select trigger_name from qrtz_triggers"), List.of(CRON.getName())::equals);
             await().untilAsserted(() -> assertThat(log.messages(Level.INFO, ArchivePlugin.class))
                     .containsExactly(
                             "Archiver usageArchiver starts: {dataSource=archive, pair=io.usagearchiver.UsageDetails,"
                                     + " retentionMonths=13, cron=0 3 * * *, batchSize=1000, lockTimeout=5s,"
-                                    + " statementTimeout=1m, idleTransactionTimeout=10s}",
+                                    + " statementTimeout=1m, idleTransactionTimeout=10s, retryTimeout=5m}",
                             "Archiver usageArchiver: the tables are fit to be archived"));
             assertThat(log.messages(Level.ERROR)).isEmpty();
         }
@@ -90,6 +91,7 @@ class ArchivePluginTest {
         properties.setProperty(archiver("lockTimeout"), "2s");
         properties.setProperty(archiver("statementTimeout"), "3s");
         properties.setProperty(archiver("idleTransactionTimeout"), "4s");
+        properties.setProperty(archiver("retryTimeout"), "6s");
         properties.setProperty(archiver("cron"), "0 0 1 1 *");
         properties.setProperty(archiver("pair"), "io.usagearchiver.UsageDetails");
         insertExpired();
@@ -110,7 +112,8 @@ class ArchivePluginTest {
                             entry("timeBudget", "1h"),
                             entry("lockTimeout", "2s"),
                             entry("statementTimeout", "3s"),
-                            entry("idleTransactionTimeout", "4s"));
+                            entry("idleTransactionTimeout", "4s"),
+                            entry("retryTimeout", "6s"));
         }
     }
 

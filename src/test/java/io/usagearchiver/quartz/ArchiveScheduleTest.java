@@ -6,6 +6,7 @@ import io.usagearchiver.testing.SampleConfig;
 import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.TestScheduler;
 import java.util.ArrayList;
+import java.util.Date;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,6 +28,7 @@ import org.quartz.JobKey;
 import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
 import org.quartz.SimpleScheduleBuilder;
+import org.quartz.Trigger;
 import org.quartz.TriggerBuilder;
 import org.quartz.TriggerKey;
 import org.quartz.jobs.NoOpJob;
@@ -36,6 +38,9 @@ class ArchiveScheduleTest {
     private static final JobKey JOB = new JobKey("usageArchiver", "usage-archiver");
     private static final TriggerKey CRON = new TriggerKey("usageArchiver.cron", "usage-archiver");
     private static final TriggerKey STARTUP = new TriggerKey("usageArchiver.startup", "usage-archiver");
+
+    /** A fire time that no new trigger has, in 2099. */
+    private static final long FAR = 4_080_000_000_000L;
 
     @AutoClose
     private static final TestDatabase db = TestDatabase.create();
@@ -73,7 +78,7 @@ class ArchiveScheduleTest {
     void triggers_that_are_as_they_should_be_are_left_alone() throws Exception {
         store(Map.of());
         // What a new trigger would not have.
-        db.execute("update qrtz_triggers set next_fire_time = 1, prev_fire_time = 1, start_time = 1");
+        db.execute("update qrtz_triggers set next_fire_time = " + FAR + ", prev_fire_time = 1, start_time = 1");
         List<String> before = triggerRows();
 
         store(Map.of("cron", " 0 3  * * * "));
@@ -105,11 +110,9 @@ class ArchiveScheduleTest {
             update qrtz_cron_triggers set cron_expression = '0 0 4 * * ?'             | cron
             update qrtz_cron_triggers set time_zone_id = 'America/New_York'           | cron
             update qrtz_triggers set misfire_instr = 2 where trigger_type = 'CRON'    | cron
-            update qrtz_triggers set trigger_state = 'ERROR'                          | cron
-            update qrtz_triggers set trigger_state = 'ERROR'                          | startup
             update qrtz_triggers set misfire_instr = 2 where trigger_type = 'SIMPLE'  | startup
             """)
-    void a_trigger_that_is_different_or_broken_is_repaired(String damage, String trigger) throws Exception {
+    void a_trigger_that_is_different_is_replaced(String damage, String trigger) throws Exception {
         store(Map.of());
         List<String> before = essence();
         db.execute(damage);
@@ -122,6 +125,43 @@ class ArchiveScheduleTest {
         assertThat(db.number("select next_fire_time from qrtz_triggers where trigger_name = 'usageArchiver." + trigger
                         + "'"))
                 .isGreaterThan(1);
+    }
+
+    @Test
+    void a_trigger_in_error_is_repaired_and_keeps_its_fire_time() throws Exception {
+        store(Map.of());
+        db.execute("update qrtz_triggers set next_fire_time = " + FAR);
+        List<String> before = triggerRows();
+        db.execute("update qrtz_triggers set trigger_state = 'ERROR'");
+
+        store(Map.of());
+
+        assertThat(triggerRows()).isEqualTo(before);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"ACQUIRED", "BLOCKED"})
+    void a_due_trigger_that_no_node_holds_any_more_is_freed_and_stays_due(String state) throws Exception {
+        store(Map.of());
+        db.execute("update qrtz_triggers set next_fire_time = 1, trigger_state = '" + state + "'");
+
+        store(Map.of());
+
+        assertThat(db.strings("select distinct trigger_state from qrtz_triggers"))
+                .containsExactly("WAITING");
+        assertThat(scheduler.getTrigger(CRON).getNextFireTime()).isBeforeOrEqualTo(new Date());
+        assertThat(scheduler.getTrigger(STARTUP).getNextFireTime()).isBeforeOrEqualTo(new Date());
+    }
+
+    @Test
+    void a_trigger_that_an_operator_paused_stays_paused() throws Exception {
+        store(Map.of());
+        scheduler.pauseTrigger(CRON);
+        db.execute("update qrtz_triggers set next_fire_time = 1 where trigger_type = 'CRON'");
+
+        store(Map.of());
+
+        assertThat(scheduler.getTriggerState(CRON)).isEqualTo(Trigger.TriggerState.PAUSED);
     }
 
     @Test

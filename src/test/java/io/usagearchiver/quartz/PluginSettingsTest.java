@@ -44,7 +44,13 @@ class PluginSettingsTest {
         assertThat(settings.archive())
                 .isEqualTo(ArchiveSettings.defaults())
                 .isEqualTo(new ArchiveSettings(
-                        13, 1000, null, Duration.ofSeconds(5), Duration.ofSeconds(60), Duration.ofSeconds(10)));
+                        13,
+                        1000,
+                        null,
+                        Duration.ofSeconds(5),
+                        Duration.ofSeconds(60),
+                        Duration.ofSeconds(10),
+                        Duration.ofMinutes(5)));
     }
 
     @Test
@@ -59,7 +65,8 @@ class PluginSettingsTest {
                         "timeBudget", "3h",
                         "lockTimeout", "4ms",
                         "statementTimeout", "5m",
-                        "idleTransactionTimeout", "6s"),
+                        "idleTransactionTimeout", "6s",
+                        "retryTimeout", "7m"),
                 Map.of());
 
         assertThat(settings)
@@ -74,7 +81,8 @@ class PluginSettingsTest {
                                 Duration.ofHours(3),
                                 Duration.ofMillis(4),
                                 Duration.ofMinutes(5),
-                                Duration.ofSeconds(6))));
+                                Duration.ofSeconds(6),
+                                Duration.ofMinutes(7))));
     }
 
     @ParameterizedTest
@@ -133,7 +141,8 @@ class PluginSettingsTest {
         "172800000ms, 48h"
     })
     void durations_have_a_unit(String text, String same) {
-        for (String name : List.of("timeBudget", "lockTimeout", "statementTimeout", "idleTransactionTimeout")) {
+        for (String name :
+                List.of("timeBudget", "lockTimeout", "statementTimeout", "idleTransactionTimeout", "retryTimeout")) {
             assertThat(effective(with(name, text), Map.of()).get(name)).isEqualTo(same);
         }
     }
@@ -178,7 +187,12 @@ class PluginSettingsTest {
                         "172800001ms",
                         "999999999h",
                         "1000000000000s")
-                .flatMap(value -> Stream.of("timeBudget", "lockTimeout", "statementTimeout", "idleTransactionTimeout")
+                .flatMap(value -> Stream.of(
+                                "timeBudget",
+                                "lockTimeout",
+                                "statementTimeout",
+                                "idleTransactionTimeout",
+                                "retryTimeout")
                         .map(name -> arguments(name, value, "must be a duration from 1ms to 48h")));
         Stream<Arguments> crons = Stream.of(
                 arguments("cron", "garbage", "number of fields is 1"),
@@ -250,6 +264,7 @@ class PluginSettingsTest {
             lockTimeout            | -1         | must be a duration
             statementTimeout       | 0ms        | must be a duration
             idleTransactionTimeout | ""         | must be a duration
+            retryTimeout           | ""         | must be a duration
             cron                   | garbage    | number of fields is 1
             cron                   | ""         | empty
             cron                   | 0 0 31 2 * | never fires again
