@@ -145,15 +145,24 @@ public final class ArchivePlugin implements SchedulerPlugin {
             thread.start();
         }
 
-        /** Stores the schedule and checks the tables, until the database has answered to both. */
+        /**
+         * Stores the schedule and checks the tables, until the database has answered to both. Where the check had to wait,
+         * so had the startup sweep, which failed: the schedule is stored once more, to run it now.
+         */
         private void settle() {
             Duration pause = FIRST_RETRY;
             try {
+                boolean waited = false;
                 while (!(store() && check())) {
+                    waited = stored;
                     if (shutdown.await(pause.toMillis(), TimeUnit.MILLISECONDS)) {
                         return;
                     }
                     pause = pause.multipliedBy(2).compareTo(LAST_RETRY) < 0 ? pause.multipliedBy(2) : LAST_RETRY;
+                }
+                if (waited) {
+                    stored = false;
+                    store();
                 }
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();

@@ -205,7 +205,6 @@ class ArchivePluginTest {
     @Test
     void an_archive_database_that_is_down_at_the_start_is_an_error_and_archival_begins_once_it_is_up()
             throws Exception {
-        properties.setProperty(archiver("cron"), EVERY_SECOND);
         insertExpired();
         try (TcpGate gate = new TcpGate(db.url())) {
             SampleConfig.setUrl(properties, SampleConfig.ARCHIVE_DATA_SOURCE, db.url(), gate.url());
