@@ -45,21 +45,24 @@ class FenceTest {
         insertExpired(12);
         List<String> statesDuringNewer = new ArrayList<>();
         AtomicReference<SweepResult> newer = new AtomicReference<>();
+        StopSignal stopNewer = new StopSignal();
+        SweepListener stopAfterOneBatch = after(1, () -> {
+            statesDuringNewer.addAll(states());
+            stopNewer.request();
+        });
         SweepListener runNewer = after(
                 batchesBefore,
-                () -> newer.set(archiver(db.archiver(), after(0, () -> {
-                            statesDuringNewer.addAll(states());
-                        }))
-                        .sweep()));
+                () -> newer.set(archiver(db.archiver(), stopAfterOneBatch).sweep(stopNewer)));
 
         SweepResult older = archiver(db.archiver(), runNewer).sweep();
 
         assertThat(statesDuringNewer).containsExactly("SUPERSEDED", "RUNNING");
+        assertThat(states()).containsExactly("SUPERSEDED", "INTERRUPTED");
         assertThat(older.stopReason()).isEqualTo(StopReason.SUPERSEDED);
         assertThat(older.batches()).isEqualTo(batchesBefore);
-        assertThat(newer.get().stopReason()).isEqualTo(StopReason.DRAINED);
-        assertThat(states()).containsExactly("SUPERSEDED", "DRAINED");
-        assertDrained();
+        assertThat(newer.get().batches()).isEqualTo(1);
+        assertThat(db.number("SELECT count(*) FROM model_usage_details")).isEqualTo(9 - 3L * batchesBefore);
+        assertExact();
     }
 
     @Test
