@@ -1,6 +1,5 @@
 package io.usagearchiver.cli;
 
-import io.usagearchiver.ConnectionSource;
 import io.usagearchiver.quartz.ArchivePlugin;
 import io.usagearchiver.quartz.PluginSettings;
 import java.io.IOException;
@@ -8,20 +7,18 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Properties;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.quartz.SchedulerException;
 import org.quartz.impl.StdSchedulerFactory;
-import org.quartz.utils.DBConnectionManager;
 
 /**
  * An ordinary Quartz properties file. In it, and only on this command line, <code>${NAME}</code> takes a value from the
@@ -34,15 +31,18 @@ final class ConfigFile {
 
     private final Path path;
     private final Properties properties;
+    private final Function<String, @Nullable String> environment;
 
-    private ConfigFile(Path path, Properties properties) {
+    private ConfigFile(Path path, Properties properties, Function<String, @Nullable String> environment) {
         this.path = path;
         this.properties = properties;
+        this.environment = environment;
     }
 
     /**
      * Reads the file.
      *
+     * @param environment looks up an environment variable; null if it is not set
      * @throws BadSettingsException if it cannot be read, or needs an environment variable that is not set
      */
     static ConfigFile read(Path path, Function<String, @Nullable String> environment) {
@@ -52,7 +52,7 @@ final class ConfigFile {
         } catch (NoSuchFileException e) {
             throw new BadSettingsException("There is no file " + path);
         } catch (IOException | IllegalArgumentException e) {
-            throw new BadSettingsException("Cannot read " + path + ": " + e.getMessage());
+            throw new BadSettingsException("Cannot read " + path + ": " + e);
         }
         properties.replaceAll((name, value) -> VARIABLE.matcher((String) value).replaceAll(match -> {
             String found = environment.apply(match.group(1));
@@ -62,7 +62,7 @@ final class ConfigFile {
             }
             return Matcher.quoteReplacement(found);
         }));
-        return new ConfigFile(path, properties);
+        return new ConfigFile(path, properties, environment);
     }
 
     /** All properties, for a scheduler. */
@@ -72,7 +72,9 @@ final class ConfigFile {
 
     /** The name of the scheduler, which all its nodes share. */
     String schedulerName() {
-        return properties.getProperty(StdSchedulerFactory.PROP_SCHED_INSTANCE_NAME, "QuartzScheduler");
+        return properties
+                .getProperty(StdSchedulerFactory.PROP_SCHED_INSTANCE_NAME, "QuartzScheduler")
+                .strip();
     }
 
     /**
@@ -93,14 +95,14 @@ final class ConfigFile {
         }
         Map<String, String> values = withPrefix(PLUGIN + name + ".");
         values.remove("class");
-        values.keySet().forEach(key -> requireKnown(path + ": " + PLUGIN + name + "." + key, key));
-        overrides.keySet().forEach(key -> requireKnown("--set " + key, key));
+        UnaryOperator<String> origin =
+                key -> overrides.containsKey(key) ? "--set " + key : path + ": " + PLUGIN + name + "." + key;
         values.putAll(overrides);
+        values.keySet().forEach(key -> requireKnown(origin.apply(key), key));
         try {
-            return PluginSettings.parse(
-                    values,
-                    key -> overrides.containsKey(key) ? "--set " + key : path + ": " + PLUGIN + name + "." + key,
-                    System::getenv);
+            PluginSettings settings = PluginSettings.parse(values, origin, environment);
+            requireDataSource(settings.dataSource());
+            return settings;
         } catch (IllegalArgumentException e) {
             throw new BadSettingsException(String.valueOf(e.getMessage()));
         }
@@ -130,24 +132,21 @@ final class ConfigFile {
     }
 
     /**
-     * Connections of one of the file's data sources, set up by Quartz as a scheduler would, without starting one.
+     * Connections of one of the file's data sources, without a scheduler.
      *
      * @throws BadSettingsException if the file has no such data source
      */
-    ConnectionSource dataSource(String name) throws SchedulerException {
-        Map<String, String> settings = withPrefix(DATA_SOURCE + name + ".");
-        if (settings.isEmpty()) {
-            throw new BadSettingsException(path + " has no data source " + name + "; it has "
-                    + new TreeSet<>(withPrefix(DATA_SOURCE).keySet().stream()
-                            .map(key -> key.substring(0, Math.max(0, key.indexOf('.'))))
-                            .toList()));
+    FileDataSource dataSource(String name) throws SchedulerException {
+        requireDataSource(name);
+        return FileDataSource.open(name, withPrefix(DATA_SOURCE + name + "."));
+    }
+
+    private void requireDataSource(String name) {
+        SortedSet<String> names = new TreeSet<>();
+        withPrefix(DATA_SOURCE).keySet().forEach(key -> names.add(key.replaceFirst("\\..*", "")));
+        if (!names.contains(name)) {
+            throw new BadSettingsException(path + " has no data source " + name + "; it has " + names);
         }
-        Properties only = new Properties();
-        settings.forEach((key, value) -> only.setProperty(DATA_SOURCE + name + "." + key, value));
-        only.setProperty(StdSchedulerFactory.PROP_SCHED_INSTANCE_NAME, "usage-archiver-command-line");
-        only.setProperty(StdSchedulerFactory.PROP_THREAD_POOL_CLASS, "org.quartz.simpl.ZeroSizeThreadPool");
-        new StdSchedulerFactory(only).getScheduler();
-        return () -> DBConnectionManager.getInstance().getConnection(name);
     }
 
     private Map<String, String> withPrefix(String prefix) {
@@ -160,32 +159,10 @@ final class ConfigFile {
 
     private static void requireKnown(String where, String name) {
         if (!PluginSettings.NAMES.contains(name)) {
-            Optional<String> near = PluginSettings.NAMES.stream()
-                    .filter(known -> distance(known, name) <= 3)
-                    .min(Comparator.comparingInt(known -> distance(known, name)));
             throw new BadSettingsException(where + ": there is no such setting"
-                    + near.map(known -> "; did you mean " + known + "?")
+                    + Spelling.nearest(name, PluginSettings.NAMES)
+                            .map(near -> "; did you mean " + near + "?")
                             .orElse("; there are " + String.join(", ", PluginSettings.NAMES)));
         }
-    }
-
-    /** Levenshtein's distance, letter case aside. */
-    private static int distance(String left, String right) {
-        int[] row = new int[right.length() + 1];
-        for (int j = 0; j <= right.length(); j++) {
-            row[j] = j;
-        }
-        for (int i = 1; i <= left.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= right.length(); j++) {
-                int change = Character.toLowerCase(left.charAt(i - 1)) == Character.toLowerCase(right.charAt(j - 1))
-                        ? diagonal
-                        : diagonal + 1;
-                diagonal = row[j];
-                row[j] = Math.min(change, Math.min(row[j], row[j - 1]) + 1);
-            }
-        }
-        return row[right.length()];
     }
 }

@@ -1,13 +1,11 @@
 package io.usagearchiver.cli;
 
 import io.usagearchiver.ArchiveException;
-import io.usagearchiver.ConnectionSource;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -18,17 +16,21 @@ import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 import org.quartz.SchedulerException;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
 @Command(
         name = "init",
         mixinStandardHelpOptions = true,
+        sortOptions = false,
         versionProvider = Main.Version.class,
         description = {
-            "Creates what the archiver needs in the database and is not there yet, in one transaction.",
-            "Safe to repeat: what stands already is left alone."
+            "Creates what the archiver needs in the database and is not there yet.",
+            "That is the ledger, and what the options ask for, in one transaction. Safe to repeat: what stands already"
+                    + " is left alone, and needs no right to create."
         },
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
@@ -37,30 +39,28 @@ import picocli.CommandLine.Spec;
             "2:Bad usage or settings; nothing was changed."
         })
 final class InitCommand implements Callable<Integer> {
+    @ParentCommand
+    @SuppressWarnings("NullAway.Init")
+    private Main main;
+
     @Spec
     @SuppressWarnings("NullAway.Init")
     private CommandSpec spec;
 
-    @Option(
-            names = "--config",
-            required = true,
-            paramLabel = "FILE",
-            description = "A Quartz properties file with the plugin. In it, $${NAME} takes an environment variable.")
-    @SuppressWarnings("NullAway.Init")
-    private Path config;
-
-    @Option(names = "--plugin", paramLabel = "NAME", description = "The plugin's name, if FILE has several archivers.")
-    private @Nullable String plugin;
+    @Mixin
+    private ArchiverOptions options = new ArchiverOptions();
 
     @Option(
             names = "--data-source",
+            order = 3,
             paramLabel = "NAME",
-            description =
-                    "The data source of FILE that creates; the plugin's own if not named. Tables belong to its role.")
+            description = "The data source of FILE whose role creates, and owns, the tables; the plugin's own if not"
+                    + " named.")
     private @Nullable String dataSource;
 
     @Option(
             names = "--role",
+            order = 4,
             paramLabel = "NAME",
             description =
                     "An existing role that gets what it needs to archive, and to run Quartz if its tables are here.")
@@ -68,36 +68,40 @@ final class InitCommand implements Callable<Integer> {
 
     @Option(
             names = "--with-usage-tables",
-            description = "Create model_usage_details and its archive too, where no application did.")
+            order = 5,
+            description = "Create model_usage_details and its archive too, where no application does.")
     private boolean withUsageTables;
 
-    @Option(names = "--with-quartz-tables", description = "Create the tables of Quartz's job store too.")
+    @Option(names = "--with-quartz-tables", order = 6, description = "Create the tables of Quartz's job store too.")
     private boolean withQuartzTables;
 
     @Override
-    public Integer call() throws SchedulerException {
-        ConfigFile file = ConfigFile.read(config, System::getenv);
+    public Integer call() throws SchedulerException, SQLException {
+        ConfigFile file = options.read(main.environment());
         String name = dataSource != null
                 ? dataSource
-                : file.archiver(plugin, Map.of()).dataSource();
-        ConnectionSource connections = file.dataSource(name);
-        try (Connection connection = connections.open()) {
-            DSLContext dsl = DSL.using(connection, SQLDialect.POSTGRES);
-            List<String> lines = dsl.transactionResult(tx -> apply(tx.dsl(), file.schedulerName()));
+                : file.archiver(options.plugin(), Map.of()).dataSource();
+        try (FileDataSource connections = file.dataSource(name);
+                Connection connection = connections.open()) {
+            List<String> lines = DSL.using(connection, SQLDialect.POSTGRES)
+                    .transactionResult(tx -> apply(tx.dsl(), file.schedulerName()));
             PrintWriter out = spec.commandLine().getOut();
             lines.forEach(out::println);
             return 0;
-        } catch (SQLException | DataAccessException e) {
-            throw new ArchiveException("Data source " + name + ": nothing was changed: " + rootMessage(e), e);
+        } catch (SQLException e) {
+            throw new ArchiveException("No connection to the database: " + e.getMessage(), e);
+        } catch (ArchiveException e) {
+            throw new ArchiveException("Nothing was changed: " + e.getMessage(), e);
+        } catch (DataAccessException e) {
+            throw new ArchiveException("Nothing was changed: " + FaultReport.rootMessage(e), e);
         }
     }
 
     private List<String> apply(DSLContext tx, String schedulerName) {
-        Map<String, String> parameters = new LinkedHashMap<>();
-        parameters.put("scheduler", schedulerName);
-        if (role != null) {
-            parameters.put("role", role);
-        }
+        // Nodes of a cluster may do this at once; and no lock of a table is worth waiting for without end.
+        tx.execute("set local lock_timeout = '10s'");
+        tx.execute("select pg_advisory_xact_lock(hashtext('usage-archiver init'))");
+        Map<String, String> parameters = new HashMap<>(Map.of("scheduler", schedulerName));
         List<String> lines = new ArrayList<>();
         if (withUsageTables) {
             lines.addAll(SqlScript.read("01-usage-tables.sql", parameters).apply(tx));
@@ -107,21 +111,31 @@ final class InitCommand implements Callable<Integer> {
             lines.addAll(SqlScript.read("03-quartz-tables.sql", parameters).apply(tx));
         }
         if (role != null) {
+            requireRoleAndUsageTables(tx, role);
+            parameters.put("role", role);
             lines.addAll(SqlScript.read("04-grants.sql", parameters).apply(tx));
-            if (withQuartzTables
-                    || tx.fetchSingle("select to_regclass('public.qrtz_locks') is not null")
-                            .get(0, Boolean.class)) {
+            if (exists(tx, "public.qrtz_locks")) {
                 lines.addAll(SqlScript.read("05-quartz-grants.sql", parameters).apply(tx));
             }
         }
         return lines;
     }
 
-    private static String rootMessage(Throwable fault) {
-        Throwable root = fault;
-        while (root.getCause() != null) {
-            root = root.getCause();
+    private static void requireRoleAndUsageTables(DSLContext tx, String role) {
+        if (!tx.fetchExists(DSL.selectOne().from("pg_catalog.pg_roles").where("rolname = {0}", DSL.val(role)))) {
+            throw new ArchiveException("there is no role " + role + "; create it first", null);
         }
-        return String.valueOf(root.getMessage());
+        for (String table : List.of("public.model_usage_details", "public.model_usage_details_archive")) {
+            if (!exists(tx, table)) {
+                throw new ArchiveException(
+                        "there is no table " + table + " to grant rights on; --with-usage-tables creates it, where no"
+                                + " application does",
+                        null);
+            }
+        }
+    }
+
+    private static boolean exists(DSLContext tx, String table) {
+        return tx.fetchExists(DSL.selectOne().where("to_regclass({0}) is not null", DSL.val(table)));
     }
 }

@@ -1,13 +1,16 @@
 package io.usagearchiver.cli;
 
-import io.usagearchiver.ArchiveException;
-import java.io.PrintWriter;
-import org.quartz.SchedulerException;
+import java.io.Console;
+import java.util.concurrent.Callable;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
 
-/** The command line of the runnable jar. */
+/** The command line of the runnable jar, and what its commands know of their surroundings. */
 @Command(
         name = "usage-archiver",
         description = "Moves expired rows of a hot PostgreSQL table into its archive, without losing one.",
@@ -15,47 +18,83 @@ import picocli.CommandLine.IVersionProvider;
         versionProvider = Main.Version.class,
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {InitCommand.class, SweepCommand.class, NodeCommand.class},
-        footer = {"", "'usage-archiver COMMAND --help' tells more about a command."})
-public final class Main {
+        footer = {
+            "",
+            "'usage-archiver COMMAND --help' tells more about a command.",
+            "'usage-archiver' stands for 'java -jar usage-archiver.jar'."
+        })
+public final class Main implements Callable<Integer> {
     /** A fault: the database is down, or a statement failed. */
     static final int FAULT = 1;
     /** Bad usage or settings. Nothing was done. */
     static final int BAD_USAGE = 2;
 
     private final Termination termination;
+    private final Function<String, @Nullable String> environment;
+    private final boolean terminal;
 
-    private Main(Termination termination) {
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
+    private Main(Termination termination, Function<String, @Nullable String> environment, boolean terminal) {
         this.termination = termination;
+        this.environment = environment;
+        this.terminal = terminal;
     }
 
     /** Runs a command and exits with its code. */
     public static void main(String[] args) {
         Termination termination = new Termination();
-        termination.exit(commandLine(termination).execute(args));
+        termination.listen();
+        termination.exit(commandLine(termination, System::getenv, isTerminal()).execute(args));
     }
 
-    static CommandLine commandLine(Termination termination) {
-        return new CommandLine(new Main(termination))
-                .setCaseInsensitiveEnumValuesAllowed(true)
+    /**
+     * The command line.
+     *
+     * @param environment looks up an environment variable; null if it is not set
+     * @param terminal whether somebody watches the output
+     */
+    static CommandLine commandLine(
+            Termination termination, Function<String, @Nullable String> environment, boolean terminal) {
+        return new CommandLine(new Main(termination, environment, terminal))
                 .setUsageHelpWidth(100)
-                .setExecutionExceptionHandler(Main::report);
+                .setParameterExceptionHandler(FaultReport::badUsage)
+                .setExecutionExceptionHandler(FaultReport::fault);
+    }
+
+    /** Without a command there is only help. */
+    @Override
+    public Integer call() {
+        spec.commandLine().usage(spec.commandLine().getErr());
+        return BAD_USAGE;
     }
 
     Termination termination() {
         return termination;
     }
 
-    private static int report(Exception fault, CommandLine command, CommandLine.ParseResult parsed) throws Exception {
-        PrintWriter err = command.getErr();
-        if (fault instanceof BadSettingsException) {
-            err.println(fault.getMessage());
-            return BAD_USAGE;
+    Function<String, @Nullable String> environment() {
+        return environment;
+    }
+
+    boolean terminal() {
+        return terminal;
+    }
+
+    /** Whether standard input and output are a terminal. From JDK 22 on there may be a console without one. */
+    @SuppressWarnings("SystemConsoleNull") // It may still be null; where it is not, isTerminal() tells.
+    private static boolean isTerminal() {
+        Console console = System.console();
+        try {
+            return console != null
+                    && (boolean) Console.class.getMethod("isTerminal").invoke(console);
+        } catch (NoSuchMethodException e) {
+            return true;
+        } catch (ReflectiveOperationException e) {
+            return false;
         }
-        if (fault instanceof ArchiveException || fault instanceof SchedulerException) {
-            err.println(fault.getMessage());
-            return FAULT;
-        }
-        throw fault;
     }
 
     /** The version in the jar's manifest. */

@@ -1,6 +1,5 @@
 package io.usagearchiver.cli;
 
-import java.nio.file.Path;
 import java.util.Properties;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
@@ -8,12 +7,13 @@ import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
 import org.quartz.impl.StdSchedulerFactory;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.ParentCommand;
 
 @Command(
         name = "node",
         mixinStandardHelpOptions = true,
+        sortOptions = false,
         versionProvider = Main.Version.class,
         description = {
             "Runs a scheduler node of the cluster in FILE until SIGTERM or SIGINT.",
@@ -30,17 +30,12 @@ final class NodeCommand implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init")
     private Main main;
 
-    @Option(
-            names = "--config",
-            required = true,
-            paramLabel = "FILE",
-            description = "A Quartz properties file with the plugin. In it, $${NAME} takes an environment variable.")
-    @SuppressWarnings("NullAway.Init")
-    private Path config;
+    @Mixin
+    private ConfigOption option = new ConfigOption();
 
     @Override
     public Integer call() throws SchedulerException, InterruptedException {
-        ConfigFile file = ConfigFile.read(config, System::getenv);
+        ConfigFile file = option.read(main.environment());
         file.requireArchivers();
         Properties properties = file.properties();
         properties.setProperty(StdSchedulerFactory.PROP_SCHED_INTERRUPT_JOBS_ON_SHUTDOWN_WITH_WAIT, "true");

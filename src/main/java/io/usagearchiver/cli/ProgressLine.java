@@ -2,45 +2,57 @@ package io.usagearchiver.cli;
 
 import io.usagearchiver.SweepListener;
 import io.usagearchiver.SweepProgress;
-import io.usagearchiver.SweepResult;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.Locale;
 
-/** One line on a terminal that tells how far a sweep has come, written over again at most five times a second. */
-final class ProgressLine implements SweepListener {
+/**
+ * One line on a terminal that tells how far a sweep has come, written over again at most five times a second.
+ *
+ * <p>The cursor waits at its beginning, so that a log line takes its place; every log line is longer. Closing clears it.
+ */
+final class ProgressLine implements SweepListener, AutoCloseable {
     private static final Duration INTERVAL = Duration.ofMillis(200);
-    private static final String CLEAR = "\r\033[K";
 
     private final PrintWriter terminal;
-    private Duration last = Duration.ZERO;
+    private Duration shown = Duration.ZERO;
 
     ProgressLine(PrintWriter terminal) {
         this.terminal = terminal;
     }
 
     @Override
+    public void sweepStarted(SweepProgress progress) {
+        show(text(progress));
+    }
+
+    @Override
     public void batchCommitted(SweepProgress progress) {
-        if (progress.elapsed().minus(last).compareTo(INTERVAL) >= 0) {
-            last = progress.elapsed();
-            terminal.print(CLEAR + text(progress));
-            terminal.flush();
+        if (progress.elapsed().minus(shown).compareTo(INTERVAL) >= 0) {
+            shown = progress.elapsed();
+            show(text(progress));
         }
     }
 
     @Override
-    public void sweepEnded(SweepResult result) {
-        terminal.print(CLEAR);
+    public void close() {
+        show("");
+    }
+
+    private void show(String text) {
+        terminal.printf("\r%-70s\r", text);
         terminal.flush();
     }
 
     static String text(SweepProgress progress) {
-        return String.format(
-                Locale.ROOT,
-                "%,d rows moved, %,d rows/s, now at rows of %.10s (cutoff %.10s)",
-                progress.rowsMoved(),
-                Report.perSecond(progress.rowsMoved(), progress.elapsed()),
-                progress.oldestAgeLeft(),
-                progress.cutoff());
+        String oldest = progress.oldestAgeLeft();
+        return oldest == null
+                ? String.format("Looking for rows older than %.16s UTC", Report.text(progress.cutoff()))
+                : String.format(
+                        Locale.ROOT,
+                        "%,d rows moved, %,d rows/s, oldest left %.16s",
+                        progress.rowsMoved(),
+                        Report.perSecond(progress.rowsMoved(), progress.elapsed()),
+                        oldest);
     }
 }

@@ -2,11 +2,17 @@ package io.usagearchiver.cli;
 
 import io.usagearchiver.SweepResult;
 import java.time.Duration;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.jooq.Field;
 import org.jooq.JSONFormat;
+import org.jooq.JSONFormat.RecordFormat;
 import org.jooq.Record;
+import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
 
 /** The result of a sweep as a person or a program reads it. */
@@ -14,72 +20,89 @@ final class Report {
     private Report() {}
 
     static String text(SweepResult result) {
-        String text = String.format(
-                Locale.ROOT,
-                """
-                Sweep %d of %s: %s
-                  cutoff            %s UTC
-                  moved             %,d rows in %,d batches, %,d ms (%,d rows/s)
-                  archived already  %,d rows, identical, deleted from the hot table
-                """,
-                result.sweepId(),
-                result.table(),
-                result.stopReason(),
-                result.cutoff().toString().replace('T', ' '),
-                result.rowsMoved(),
+        StringBuilder text = new StringBuilder();
+        line(text, "Sweep %d of %s: %s, %s", result.sweepId(), result.table(), result.stopReason(), meaning(result));
+        line(text, "  cutoff            %s UTC", text(result.cutoff()));
+        line(
+                text,
+                "  moved             %s in %,d batches and %.1f s (%,d rows/s)",
+                rows(result.rowsMoved()),
                 result.batches(),
-                result.elapsed().toMillis(),
-                perSecond(result.rowsMoved(), result.elapsed()),
-                result.rowsAlreadyArchived());
-        return text
-                + keptBack("in conflict", result.rowsInConflict(), result.conflictingIds())
-                + keptBack("rejected", result.rowsRejected(), result.rejectedIds())
-                        .stripTrailing();
+                result.elapsed().toMillis() / 1000.0,
+                perSecond(result.rowsMoved(), result.elapsed()));
+        if (result.rowsAlreadyArchived() > 0) {
+            line(
+                    text,
+                    "  archived already  %s, identical: deleted from the hot table",
+                    rows(result.rowsAlreadyArchived()));
+        }
+        keptBack(
+                text,
+                "in conflict",
+                result.rowsInConflict(),
+                "the archive holds other content",
+                result.conflictingIds());
+        keptBack(text, "rejected", result.rowsRejected(), "the archive refuses them", result.rejectedIds());
+        return text.toString().stripTrailing();
     }
 
-    private static String keptBack(String what, long rows, List<String> ids) {
-        String list = ids.isEmpty() ? "" : ", stay hot: " + String.join(", ", ids) + (rows > ids.size() ? ", ..." : "");
-        return String.format(Locale.ROOT, "  %-16s  %,d rows%s%n", what, rows, list);
-    }
-
-    static String json(SweepResult result) {
-        Field<?>[] fields = {
-            field("sweepId", Long.class),
-            field("table", String.class),
-            field("cutoff", String.class),
-            field("stopReason", String.class),
-            field("rowsMoved", Long.class),
-            field("rowsAlreadyArchived", Long.class),
-            field("rowsInConflict", Long.class),
-            field("rowsRejected", Long.class),
-            field("batches", Long.class),
-            field("elapsedMillis", Long.class),
-            field("conflictingIds", String[].class),
-            field("rejectedIds", String[].class)
+    private static String meaning(SweepResult result) {
+        return switch (result.stopReason()) {
+            case DRAINED -> "no expired row is left" + (result.keptRowsBack() ? " but those kept back" : "");
+            case ROWS_LOCKED -> "what is left is locked by other sessions";
+            case TIME_BUDGET -> "the time budget is used up";
+            case INTERRUPTED -> "it was asked to stop";
+            case SUPERSEDED -> "a newer sweep of the table took over";
+            case BUSY -> "another operation holds the table";
+            case FAILED -> "what was committed before the fault stands";
         };
-        Record record = DSL.using(org.jooq.SQLDialect.POSTGRES).newRecord(fields);
-        record.from(new Object[] {
-            result.sweepId(),
-            result.table(),
-            result.cutoff().toString(),
-            result.stopReason().name(),
-            result.rowsMoved(),
-            result.rowsAlreadyArchived(),
-            result.rowsInConflict(),
-            result.rowsRejected(),
-            result.batches(),
-            result.elapsed().toMillis(),
-            result.conflictingIds().toArray(String[]::new),
-            result.rejectedIds().toArray(String[]::new)
-        });
-        return record.formatJSON(JSONFormat.DEFAULT_FOR_RECORDS.recordFormat(JSONFormat.RecordFormat.OBJECT));
     }
 
-    private static <T> Field<T> field(String name, Class<T> type) {
-        return DSL.field(DSL.name(name), type);
+    private static void keptBack(StringBuilder text, String what, long rows, String why, List<String> ids) {
+        if (rows > 0) {
+            String more = rows > ids.size() ? ", ..." : "";
+            line(text, "  %-16s  %s stay hot, %s: %s%s", what, rows(rows), why, String.join(", ", ids), more);
+        }
+    }
+
+    private static void line(StringBuilder text, String format, Object... values) {
+        text.append(String.format(Locale.ROOT, format, values)).append(System.lineSeparator());
+    }
+
+    private static String rows(long rows) {
+        return String.format(Locale.ROOT, rows == 1 ? "%,d row" : "%,d rows", rows);
+    }
+
+    /** A naive moment as PostgreSQL writes it. */
+    static String text(LocalDateTime moment) {
+        return moment.toString().replace('T', ' ');
     }
 
     static long perSecond(long rows, Duration elapsed) {
         return rows * 1000 / Math.max(1, elapsed.toMillis());
+    }
+
+    /** One object on one line. The cutoff is in ISO 8601 with its zone, UTC; ids are strings, whatever their type. */
+    static String json(SweepResult result) {
+        Map<String, Object> members = new LinkedHashMap<>();
+        members.put("sweepId", result.sweepId());
+        members.put("table", result.table());
+        members.put("cutoff", result.cutoff().toInstant(ZoneOffset.UTC).toString());
+        members.put("stopReason", result.stopReason().name());
+        members.put("rowsMoved", result.rowsMoved());
+        members.put("rowsAlreadyArchived", result.rowsAlreadyArchived());
+        members.put("rowsInConflict", result.rowsInConflict());
+        members.put("rowsRejected", result.rowsRejected());
+        members.put("batches", result.batches());
+        members.put("elapsedMillis", result.elapsed().toMillis());
+        members.put("conflictingIds", result.conflictingIds().toArray(String[]::new));
+        members.put("rejectedIds", result.rejectedIds().toArray(String[]::new));
+        Field<?>[] fields = members.entrySet().stream()
+                .map(member ->
+                        DSL.field(DSL.name(member.getKey()), member.getValue().getClass()))
+                .toArray(Field[]::new);
+        Record record = DSL.using(SQLDialect.POSTGRES).newRecord(fields);
+        record.fromMap(members);
+        return record.formatJSON(new JSONFormat().recordFormat(RecordFormat.OBJECT));
     }
 }

@@ -1,34 +1,48 @@
 package io.usagearchiver.cli;
 
+import io.usagearchiver.ArchiveException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jooq.Condition;
 import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.exception.DataAccessException;
+import org.jooq.impl.DSL;
 
 /**
- * One of the files of {@code sql/}, applied statement by statement: what stands already is left alone and not even
- * tried, since {@code CREATE … IF NOT EXISTS} asks for the right to create also where there is nothing to create.
+ * One of the files of {@code sql/}, applied statement by statement. What stands already is not even tried: {@code IF NOT
+ * EXISTS} asks for the right to create also where there is nothing to create, and a grant for the right to grant.
  */
 final class SqlScript {
-    private static final Pattern TABLE = Pattern.compile("CREATE TABLE IF NOT EXISTS (\\S+).*");
+    // The statements of sql/, white space folded. Anything else there is executed each time.
+    private static final Pattern TABLE = Pattern.compile("CREATE TABLE IF NOT EXISTS (\\S+) .*");
     private static final Pattern INDEX =
-            Pattern.compile("CREATE (?:UNIQUE )?INDEX IF NOT EXISTS (\\S+) ON (\\w+)\\..*");
-    private static final Pattern GRANT = Pattern.compile("GRANT (.+) ON (SCHEMA )?(\\S+) TO (\\S+)");
+            Pattern.compile("CREATE (?:UNIQUE )?INDEX IF NOT EXISTS (\\w+) ON (\\w+)\\.\\w+ .*");
+    private static final Pattern GRANT = Pattern.compile("GRANT (.+) ON (SCHEMA )?(\\S+) TO :\"role\"");
+    private static final Pattern INSERT = Pattern.compile("INSERT INTO (\\S+) .*");
     private static final Pattern PRIVILEGE = Pattern.compile("(\\w+)(?: \\((\\w+)\\))?");
+    private static final Pattern PARAMETER = Pattern.compile(":(['\"])(\\w+)\\1");
+
+    private static final String INSUFFICIENT_PRIVILEGE = "42501";
 
     private final String name;
     private final List<String> statements;
+    private final Map<String, String> parameters;
 
-    private SqlScript(String name, List<String> statements) {
+    private SqlScript(String name, List<String> statements, Map<String, String> parameters) {
         this.name = name;
         this.statements = statements;
+        this.parameters = parameters;
     }
 
     /**
@@ -37,54 +51,35 @@ final class SqlScript {
      * @param parameters values of psql's variables: as {@code :'name'} a literal, as {@code :"name"} an identifier
      */
     static SqlScript read(String name, Map<String, String> parameters) {
-        String sql;
         try (InputStream in = SqlScript.class.getResourceAsStream("/sql/" + name)) {
             if (in == null) {
                 throw new IllegalStateException("sql/" + name + " is not in the jar");
             }
-            sql = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+            String sql = new String(in.readAllBytes(), StandardCharsets.UTF_8).replaceAll("(?m)--.*$", "");
+            List<String> statements = Arrays.stream(sql.split(";"))
+                    .map(statement -> statement.strip().replaceAll("\\s+", " "))
+                    .filter(statement -> !statement.isEmpty())
+                    .toList();
+            return new SqlScript(name, statements, parameters);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        for (Map.Entry<String, String> parameter : parameters.entrySet()) {
-            String value = parameter.getValue();
-            sql = sql.replace(":'" + parameter.getKey() + "'", "'" + value.replace("'", "''") + "'")
-                    .replace(":\"" + parameter.getKey() + "\"", "\"" + value.replace("\"", "\"\"") + "\"");
-        }
-        String withoutComments = sql.replaceAll("(?m)--.*$", "");
-        return new SqlScript(
-                name,
-                Arrays.stream(withoutComments.split(";\\s*(\\n|$)"))
-                        .map(statement -> statement.strip().replaceAll("\\s+", " "))
-                        .filter(statement -> !statement.isEmpty())
-                        .toList());
     }
 
-    /** Applies what is missing. Returns what was done and what stood already, one line each. */
+    /** Applies what is missing. Returns what was done and how much stood already, line by line. */
     List<String> apply(DSLContext tx) {
-        List<String> done = new ArrayList<>();
-        int standing = 0;
+        List<String> lines = new ArrayList<>();
         for (String statement : statements) {
-            if (stands(tx, statement)) {
-                standing++;
-            } else if (tx.connectionResult(connection -> {
-                                try (var plain = connection.createStatement()) {
-                                    plain.execute(statement);
-                                    return plain.getUpdateCount();
-                                }
-                            })
-                            != 0
-                    || !statement.startsWith("INSERT")) {
-                done.add("  " + statement.replaceAll(" \\(.*| VALUES.*| IF NOT EXISTS", ""));
-            } else {
-                standing++;
+            if (!stands(tx, statement) && execute(tx, statement)) {
+                lines.add("  " + describe(statement));
             }
         }
-        done.add(0, name + ": " + done.size() + " applied, " + standing + " stood already");
-        return done;
+        int standing = statements.size() - lines.size();
+        lines.add(0, name + ": " + lines.size() + " applied, " + standing + " stood already");
+        return lines;
     }
 
-    private static boolean stands(DSLContext tx, String statement) {
+    private boolean stands(DSLContext tx, String statement) {
         Matcher table = TABLE.matcher(statement);
         if (table.matches()) {
             return exists(tx, table.group(1));
@@ -94,32 +89,62 @@ final class SqlScript {
             return exists(tx, index.group(2) + "." + index.group(1));
         }
         Matcher grant = GRANT.matcher(statement);
-        return grant.matches() && granted(tx, grant);
+        return grant.matches() && granted(tx, grant.group(1).split(", "), grant.group(2) != null, grant.group(3));
     }
 
     private static boolean exists(DSLContext tx, String relation) {
-        return tx.fetchSingle("select to_regclass(?) is not null", relation).get(0, Boolean.class);
+        return holds(tx, DSL.condition("to_regclass({0}) is not null", DSL.val(relation)));
     }
 
-    private static boolean granted(DSLContext tx, Matcher grant) {
-        String role = grant.group(4).substring(1, grant.group(4).length() - 1).replace("\"\"", "\"");
-        String object = grant.group(3);
-        return Arrays.stream(grant.group(1).split(", ")).allMatch(text -> {
+    private boolean granted(DSLContext tx, String[] privileges, boolean schema, String object) {
+        return Arrays.stream(privileges).allMatch(text -> {
             Matcher privilege = PRIVILEGE.matcher(text);
             if (!privilege.matches()) {
-                throw new IllegalStateException("not a privilege: " + text);
+                throw new IllegalStateException(name + ": not a privilege: " + text);
             }
+            List<Field<?>> arguments = new ArrayList<>(List.of(DSL.val(parameters.get("role")), DSL.val(object)));
             String column = privilege.group(2);
-            if (grant.group(2) != null) {
-                return tx.fetchSingle("select has_schema_privilege(?, ?, ?)", role, object, privilege.group(1))
-                        .get(0, Boolean.class);
+            if (column != null) {
+                arguments.add(DSL.val(column));
             }
-            return column == null
-                    ? tx.fetchSingle("select has_table_privilege(?, ?, ?)", role, object, privilege.group(1))
-                            .get(0, Boolean.class)
-                    : tx.fetchSingle(
-                                    "select has_column_privilege(?, ?, ?, ?)", role, object, column, privilege.group(1))
-                            .get(0, Boolean.class);
+            arguments.add(DSL.val(privilege.group(1)));
+            String of = column != null ? "column" : schema ? "schema" : "table";
+            return holds(tx, DSL.condition("has_" + of + "_privilege({0})", DSL.list(arguments)));
+        });
+    }
+
+    private static boolean holds(DSLContext tx, Condition condition) {
+        return tx.fetchExists(DSL.selectOne().where(condition));
+    }
+
+    /** Returns whether it did anything. */
+    private boolean execute(DSLContext tx, String statement) {
+        try {
+            int rows = tx.connectionResult(connection -> {
+                try (Statement plain = connection.createStatement()) {
+                    return plain.executeUpdate(withParameters(statement));
+                }
+            });
+            return rows > 0 || !INSERT.matcher(statement).matches();
+        } catch (DataAccessException e) {
+            String hint = INSUFFICIENT_PRIVILEGE.equals(e.sqlState())
+                    ? "; --data-source names one whose role may, such as the owner's"
+                    : "";
+            throw new ArchiveException(describe(statement) + ": " + FaultReport.rootMessage(e) + hint, e);
+        }
+    }
+
+    /** What a statement does, in a few words. */
+    private String describe(String statement) {
+        String text = withParameters(statement);
+        return text.startsWith("GRANT") ? text : text.replaceAll(" IF NOT EXISTS| \\(.*", "");
+    }
+
+    private String withParameters(String statement) {
+        return PARAMETER.matcher(statement).replaceAll(parameter -> {
+            String quote = parameter.group(1);
+            String value = Objects.requireNonNull(parameters.get(parameter.group(2)), parameter.group());
+            return Matcher.quoteReplacement(quote + value.replace(quote, quote + quote) + quote);
         });
     }
 }

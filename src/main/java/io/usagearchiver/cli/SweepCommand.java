@@ -3,19 +3,19 @@ package io.usagearchiver.cli;
 import io.usagearchiver.Archiver;
 import io.usagearchiver.StopSignal;
 import io.usagearchiver.SweepFailedException;
-import io.usagearchiver.SweepListener;
 import io.usagearchiver.SweepResult;
 import io.usagearchiver.SweepStoppedException;
 import io.usagearchiver.quartz.PluginSettings;
 import java.io.PrintWriter;
-import java.nio.file.Path;
+import java.io.Writer;
+import java.sql.SQLException;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import org.quartz.SchedulerException;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Help;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
@@ -24,6 +24,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "sweep",
         mixinStandardHelpOptions = true,
+        sortOptions = false,
         versionProvider = Main.Version.class,
         description = {
             "Moves the expired rows now, with the settings of the archiver plugin in FILE.",
@@ -49,62 +50,72 @@ final class SweepCommand implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init")
     private CommandSpec spec;
 
-    @Option(
-            names = "--config",
-            required = true,
-            paramLabel = "FILE",
-            description = "A Quartz properties file with the plugin. In it, $${NAME} takes an environment variable.")
-    @SuppressWarnings("NullAway.Init")
-    private Path config;
-
-    @Option(names = "--plugin", paramLabel = "NAME", description = "The plugin's name, if FILE has several archivers.")
-    private @Nullable String plugin;
+    @Mixin
+    private ArchiverOptions options = new ArchiverOptions();
 
     @Option(
             names = "--set",
+            order = 3,
             paramLabel = "name=value",
             description = "A setting of the plugin to use instead of FILE's, such as batchSize=5000. Repeatable.")
-    private Map<String, String> overrides = new LinkedHashMap<>();
+    private List<String> overrides = List.of();
 
-    @Option(names = "--json", description = "Print the result as one JSON object, and nothing else.")
+    @Option(names = "--json", order = 4, description = "Print the result as one JSON object, and nothing else.")
     private boolean json;
 
     @Override
-    public Integer call() throws SchedulerException {
-        ConfigFile file = ConfigFile.read(config, System::getenv);
-        PluginSettings settings = file.archiver(plugin, overrides);
-        PrintWriter out = spec.commandLine().getOut();
-        SweepListener progress = json || !isTerminal()
-                ? new SweepListener() {}
-                : new ProgressLine(spec.commandLine().getErr());
+    public Integer call() throws SchedulerException, SQLException {
+        // The result is printed, so it need not be logged too: logback.xml reads this.
+        System.setProperty("usagearchiver.log.results", "ERROR");
+        ConfigFile file = options.read(main.environment());
+        PluginSettings settings = file.archiver(options.plugin(), overridesByName());
         StopSignal stop = new StopSignal();
-        Archiver archiver = Archiver.builder(settings.pair(), file.dataSource(settings.dataSource()))
-                .settings(settings.archive())
-                .firedBy("command line")
-                .listener(progress)
-                .build();
         main.termination().onSignal(stop::request);
-        try {
-            SweepResult result = archiver.sweep(stop);
-            out.println(json ? Report.json(result) : Report.text(result));
+        try (FileDataSource connections = file.dataSource(settings.dataSource())) {
+            SweepResult result = sweep(settings, connections, stop);
+            print(result);
             return exitCode(result);
         } catch (SweepStoppedException e) {
             spec.commandLine().getErr().println(e.getMessage());
             return NOT_DRAINED;
         } catch (SweepFailedException e) {
-            SweepResult result = e.result();
-            if (result != null) {
-                out.println(json ? Report.json(result) : Report.text(result));
+            if (e.result() != null) {
+                print(e.result());
             }
             throw e;
-        } finally {
-            out.flush();
         }
     }
 
-    /** From JDK 22 on there is a console also where there is no terminal; picocli knows how to tell. */
-    private static boolean isTerminal() {
-        return Help.Ansi.AUTO.enabled();
+    private SweepResult sweep(PluginSettings settings, FileDataSource connections, StopSignal stop) {
+        boolean watched = main.terminal() && !json;
+        PrintWriter out = spec.commandLine().getOut();
+        try (ProgressLine progress = new ProgressLine(watched ? out : new PrintWriter(Writer.nullWriter()))) {
+            return Archiver.builder(settings.pair(), connections)
+                    .settings(settings.archive())
+                    .firedBy("command line")
+                    .listener(progress)
+                    .build()
+                    .sweep(stop);
+        }
+    }
+
+    private Map<String, String> overridesByName() {
+        Map<String, String> values = new LinkedHashMap<>();
+        for (String override : overrides) {
+            int equals = override.indexOf('=');
+            if (equals < 0) {
+                throw new BadSettingsException(
+                        "--set " + override + ": must be name=value, such as --set batchSize=5000");
+            }
+            values.put(override.substring(0, equals).strip(), override.substring(equals + 1));
+        }
+        return values;
+    }
+
+    private void print(SweepResult result) {
+        PrintWriter out = spec.commandLine().getOut();
+        out.println(json ? Report.json(result) : Report.text(result));
+        out.flush();
     }
 
     private static int exitCode(SweepResult result) {

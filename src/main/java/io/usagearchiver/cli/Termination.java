@@ -18,13 +18,24 @@ final class Termination {
     private final CompletableFuture<Integer> exitCode = new CompletableFuture<>();
     private volatile @Nullable Runnable action;
 
-    Termination() {
+    /** Takes the signals of this JVM from now on. */
+    void listen() {
         Runtime.getRuntime().addShutdownHook(new Thread(this::terminate, "termination"));
     }
 
     /** Sets what a signal does. It must lead the command to its end. */
     void onSignal(Runnable newAction) {
         action = newAction;
+    }
+
+    /** Does what a signal does. Returns whether the command will come to its end by it. */
+    boolean signal() {
+        Runnable current = action;
+        if (current == null || exitCode.isDone()) {
+            return false;
+        }
+        current.run();
+        return true;
     }
 
     /** Ends the JVM with the command's exit code, also when a signal has begun to. */
@@ -34,11 +45,9 @@ final class Termination {
     }
 
     private void terminate() {
-        Runnable current = action;
-        if (current == null || exitCode.isDone()) {
+        if (!signal()) {
             return;
         }
-        current.run();
         try {
             Runtime.getRuntime().halt(exitCode.get(LIMIT.toMillis(), TimeUnit.MILLISECONDS));
         } catch (TimeoutException | ExecutionException | InterruptedException e) {

@@ -1,0 +1,70 @@
+package io.usagearchiver.cli;
+
+import io.usagearchiver.ArchiveException;
+import io.usagearchiver.SchemaDriftException;
+import java.io.PrintWriter;
+import java.sql.SQLException;
+import java.util.List;
+import org.quartz.SchedulerException;
+import picocli.CommandLine;
+import picocli.CommandLine.MissingParameterException;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** What the user reads when a command fails: what is wrong and what to do, and a stack trace only for a bug. */
+final class FaultReport {
+    private FaultReport() {}
+
+    /** Reports a mistake on the command line in a few lines, not with the whole help. */
+    static int badUsage(ParameterException mistake, String[] args) {
+        CommandLine command = mistake.getCommandLine();
+        List<String> unmatched = command.getUnmatchedArguments();
+        // A misspelt --config is missing too, but that is not what helps.
+        ParameterException told = mistake instanceof MissingParameterException && !unmatched.isEmpty()
+                ? new UnmatchedArgumentException(command, unmatched)
+                : mistake;
+        PrintWriter err = command.getErr();
+        err.println(told.getMessage());
+        if (!UnmatchedArgumentException.printSuggestions(told, err)) {
+            err.print(command.getHelp().fullSynopsis());
+        }
+        err.printf("'%s --help' tells more.%n", command.getCommandSpec().qualifiedName());
+        return Main.BAD_USAGE;
+    }
+
+    /** Reports what ended a command. */
+    static int fault(Exception fault, CommandLine command, ParseResult parsed) throws Exception {
+        PrintWriter err = command.getErr();
+        if (fault instanceof BadSettingsException) {
+            err.println(fault.getMessage());
+            return Main.BAD_USAGE;
+        }
+        if (fault instanceof SchemaDriftException) {
+            err.println(fault.getMessage());
+            err.println("'usage-archiver init' creates what is missing, and changes nothing that is there.");
+            return Main.FAULT;
+        }
+        if (fault instanceof ArchiveException) {
+            err.println(fault.getMessage());
+            return Main.FAULT;
+        }
+        if (fault instanceof SchedulerException) {
+            err.println(fault.getCause() == null ? fault.getMessage() : fault.getMessage() + ": " + rootMessage(fault));
+            return Main.FAULT;
+        }
+        throw fault;
+    }
+
+    /** The first line of what the innermost SQL exception says, or else the innermost cause: pools around it know less. */
+    static String rootMessage(Throwable fault) {
+        Throwable root = fault;
+        SQLException database = null;
+        for (Throwable cause = fault; cause != null; cause = cause.getCause()) {
+            root = cause;
+            database = cause instanceof SQLException e ? e : database;
+        }
+        String message = database == null ? root.toString() : String.valueOf(database.getMessage());
+        return message.lines().findFirst().orElse(root.toString());
+    }
+}

@@ -1,0 +1,50 @@
+package io.usagearchiver.cli;
+
+import io.usagearchiver.ConnectionSource;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Map;
+import java.util.Properties;
+import org.quartz.SchedulerException;
+import org.quartz.impl.StdSchedulerFactory;
+import org.quartz.utils.DBConnectionManager;
+
+/** Connections of one data source of the configuration file, from the pool that a scheduler would make of it. */
+final class FileDataSource implements ConnectionSource, AutoCloseable {
+    private final String name;
+
+    private FileDataSource(String name) {
+        this.name = name;
+    }
+
+    /**
+     * Makes the pool.
+     *
+     * @param settings the properties of the data source, without their prefix
+     */
+    static FileDataSource open(String name, Map<String, String> settings) throws SchedulerException {
+        Properties only = new Properties();
+        settings.forEach((key, value) ->
+                only.setProperty(StdSchedulerFactory.PROP_DATASOURCE_PREFIX + "." + name + "." + key, value));
+        only.setProperty(StdSchedulerFactory.PROP_SCHED_INSTANCE_NAME, "usage-archiver command");
+        only.setProperty(StdSchedulerFactory.PROP_THREAD_POOL_CLASS, "org.quartz.simpl.ZeroSizeThreadPool");
+        // Only a factory of schedulers reads these properties; the pool outlives the scheduler.
+        new StdSchedulerFactory(only).getScheduler().shutdown();
+        return new FileDataSource(name);
+    }
+
+    /** A connection; the exception where there is none says why, which a pool keeps to its causes. */
+    @Override
+    public Connection open() throws SQLException {
+        try {
+            return DBConnectionManager.getInstance().getConnection(name);
+        } catch (SQLException e) {
+            throw new SQLException("data source " + name + ": " + FaultReport.rootMessage(e), e.getSQLState(), e);
+        }
+    }
+
+    @Override
+    public void close() throws SQLException {
+        DBConnectionManager.getInstance().shutdown(name);
+    }
+}

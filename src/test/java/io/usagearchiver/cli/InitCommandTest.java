@@ -1,0 +1,256 @@
+package io.usagearchiver.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.usagearchiver.testing.TestDatabase;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** {@code init} by an ordinary role that may create tables, on a database without any. */
+class InitCommandTest {
+    private static final String[] EVERYTHING = {
+        "--role", TestDatabase.ARCHIVER, "--with-usage-tables", "--with-quartz-tables"
+    };
+
+    @TempDir
+    private Path directory;
+
+    private final TestDatabase db = TestDatabase.empty();
+    private final List<String> roles = new ArrayList<>();
+    private final String owner = role("owner_of_" + db.name());
+
+    @BeforeEach
+    void owner_may_create() {
+        db.execute("GRANT CREATE ON SCHEMA public TO " + owner);
+    }
+
+    @AfterEach
+    void drop_database_and_roles() throws SQLException {
+        try (Connection connection = db.connectAsOwner()) {
+            for (String role : roles) {
+                TestDatabase.execute(connection, "DROP OWNED BY " + role);
+            }
+            for (String role : roles) {
+                TestDatabase.execute(connection, "DROP ROLE " + role);
+            }
+        }
+        db.close();
+    }
+
+    @Test
+    void without_options_only_the_ledger_is_created() {
+        CommandRun run = initAsOwner();
+        assertThat(run.err()).isEmpty();
+        assertThat(run.exitCode()).isZero();
+        assertThat(tables()).containsExactly("usage_archive_sweep");
+        assertThat(run.out().lines())
+                .containsExactly(
+                        "02-ledger.sql: 3 applied, 0 stood already",
+                        "  CREATE TABLE public.usage_archive_sweep",
+                        "  CREATE UNIQUE INDEX usage_archive_sweep_running ON public.usage_archive_sweep",
+                        "  CREATE INDEX usage_archive_sweep_history ON public.usage_archive_sweep");
+    }
+
+    @Test
+    void with_everything_the_role_can_sweep() {
+        CommandRun run = initAsOwner(EVERYTHING);
+        assertThat(run.err()).isEmpty();
+        assertThat(run.exitCode()).isZero();
+        assertThat(run.out())
+                .contains(
+                        "01-usage-tables.sql: 18 applied, 0 stood already",
+                        "  CREATE TABLE public.qrtz_locks",
+                        "  INSERT INTO public.qrtz_locks",
+                        "  GRANT UPDATE (updated_at) ON public.model_usage_details TO \"" + TestDatabase.ARCHIVER
+                                + "\"",
+                        "05-quartz-grants.sql: ");
+        assertThat(db.strings("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"))
+                .containsExactly(owner);
+        assertThat(CommandRun.of("sweep", "--config", ConfigFiles.write(directory, db))
+                        .exitCode())
+                .isZero();
+    }
+
+    @Test
+    void repeated_by_a_role_that_may_not_create_it_finds_everything_standing() {
+        initAsOwner(EVERYTHING);
+        CommandRun again = init("archive", EVERYTHING);
+        assertThat(again.err()).isEmpty();
+        assertThat(again.exitCode()).isZero();
+        assertThat(again.out().lines())
+                .hasSize(5)
+                .allMatch(line -> line.matches("0\\d-.*\\.sql: 0 applied, \\d+ stood already"));
+    }
+
+    @Test
+    void only_what_is_missing_is_created_again() {
+        initAsOwner(EVERYTHING);
+        db.execute("DROP INDEX usage_archive_sweep_history; DELETE FROM qrtz_locks WHERE lock_name = 'STATE_ACCESS';"
+                + " REVOKE DELETE ON model_usage_details FROM " + TestDatabase.ARCHIVER);
+        assertThat(initAsOwner(EVERYTHING).out().lines())
+                .containsExactly(
+                        "01-usage-tables.sql: 0 applied, 18 stood already",
+                        "02-ledger.sql: 1 applied, 2 stood already",
+                        "  CREATE INDEX usage_archive_sweep_history ON public.usage_archive_sweep",
+                        "03-quartz-tables.sql: 1 applied, 31 stood already",
+                        "  INSERT INTO public.qrtz_locks",
+                        "04-grants.sql: 1 applied, 5 stood already",
+                        "  GRANT SELECT, DELETE ON public.model_usage_details TO \"" + TestDatabase.ARCHIVER + "\"",
+                        "05-quartz-grants.sql: 0 applied, 12 stood already");
+    }
+
+    @Test
+    void quartz_is_granted_only_where_its_tables_are() {
+        CommandRun run = initAsOwner("--role", TestDatabase.ARCHIVER, "--with-usage-tables");
+        assertThat(run.exitCode()).isZero();
+        assertThat(run.out()).contains("04-grants.sql: ").doesNotContain("05-quartz-grants.sql");
+    }
+
+    @Test
+    void lock_rows_carry_the_name_of_the_scheduler() {
+        String name = "Bob's :\"role\" -- ; $1";
+        initAsOwner("org.quartz.scheduler.instanceName = " + name, new String[] {"--with-quartz-tables"});
+        assertThat(db.strings("SELECT sched_name || '/' || lock_name FROM qrtz_locks ORDER BY 1"))
+                .containsExactly(name + "/STATE_ACCESS", name + "/TRIGGER_ACCESS");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"Usage  Archiver", "a\"b", "x; DROP TABLE y --", "SELECT"})
+    void names_of_roles_are_quoted(String name) {
+        String identifier = "\"" + name.replace("\"", "\"\"") + "\"";
+        role(identifier);
+        String[] options = {"--with-usage-tables", "--role", name};
+        assertThat(initAsOwner(options).exitCode()).isZero();
+        assertThat(db.strings("SELECT grantee FROM information_schema.role_table_grants"
+                        + " WHERE table_name = 'usage_archive_sweep' AND privilege_type = 'INSERT' AND grantee <> '"
+                        + owner
+                        + "'"))
+                .containsExactly(name);
+        assertThat(initAsOwner(options).out()).contains("04-grants.sql: 0 applied, 6 stood already");
+    }
+
+    @Test
+    void a_role_that_does_not_exist_leaves_nothing_behind() {
+        assertFault(
+                initAsOwner("--with-usage-tables", "--with-quartz-tables", "--role", "nobody_here"),
+                "Nothing was changed: there is no role nobody_here; create it first");
+    }
+
+    @Test
+    void grants_on_usage_tables_that_are_missing_leave_nothing_behind() {
+        assertFault(
+                initAsOwner("--role", TestDatabase.ARCHIVER),
+                "Nothing was changed: there is no table public.model_usage_details",
+                "--with-usage-tables creates it");
+    }
+
+    @Test
+    void a_role_that_may_not_create_is_told_whose_work_it_is() {
+        assertFault(
+                init("archive"),
+                "Nothing was changed: CREATE TABLE public.usage_archive_sweep: ERROR: permission denied for schema public",
+                "--data-source");
+    }
+
+    @Test
+    void a_data_source_that_the_file_lacks_is_bad_usage() {
+        CommandRun run = init("ownr");
+        assertThat(run.err()).contains("has no data source ownr; it has [archive, owner, quartz]");
+        assertThat(run.exitCode()).isEqualTo(2);
+    }
+
+    @Test
+    void tables_that_gpustack_made_stay_as_they_are() {
+        db.execute(TestDatabase.scripts().get(0));
+        db.insertUsage("SELECT 1, timestamp '2020-01-01', timestamp '2020-01-01'");
+        String before = catalogOfUsageTables();
+
+        assertThat(initAsOwner().exitCode()).isZero();
+        assertThat(initAsOwner("--with-usage-tables").out()).contains("01-usage-tables.sql: 0 applied, 18 stood");
+        CommandRun foreign = initAsOwner("--role", TestDatabase.ARCHIVER);
+        assertThat(foreign.exitCode()).isEqualTo(1);
+        assertThat(foreign.err()).contains("permission denied for table model_usage_details", "--data-source");
+        assertThat(catalogOfUsageTables()).isEqualTo(before);
+
+        db.execute("GRANT " + owner + " TO CURRENT_USER; SET ROLE NONE");
+        String superuser = db.strings("SELECT current_user").get(0);
+        String file = ConfigFiles.write(directory, db, ConfigFiles.dataSource("gpustack", db, superuser, superuser));
+        assertThat(CommandRun.of("init", "--config", file, "--data-source", "gpustack", "--role", TestDatabase.ARCHIVER)
+                        .exitCode())
+                .isZero();
+        CommandRun sweep = CommandRun.of("sweep", "--config", file);
+        assertThat(sweep.exitCode()).isZero();
+        assertThat(db.number("SELECT count(*) FROM model_usage_details_archive"))
+                .isEqualTo(1);
+    }
+
+    @Test
+    void two_of_them_take_turns() throws SQLException {
+        try (Connection other = db.connectAsOwner()) {
+            other.setAutoCommit(false);
+            TestDatabase.execute(other, "SELECT pg_advisory_xact_lock(hashtext('usage-archiver init'))");
+            CompletableFuture<CommandRun> run = CompletableFuture.supplyAsync(this::initAsOwner);
+            await().until(() -> db.number("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+                            + " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+                    == 1);
+            assertThat(tables()).isEmpty();
+            other.commit();
+            assertThat(run.join().exitCode()).isZero();
+        }
+    }
+
+    private CommandRun initAsOwner(String... options) {
+        return initAsOwner("", options);
+    }
+
+    private CommandRun initAsOwner(String line, String[] options) {
+        String file = ConfigFiles.write(directory, db, line, ConfigFiles.dataSource("owner", db, owner, owner));
+        return run(file, "owner", options);
+    }
+
+    private CommandRun init(String dataSource, String... options) {
+        String file = ConfigFiles.write(directory, db, ConfigFiles.dataSource("owner", db, owner, owner));
+        return run(file, dataSource, options);
+    }
+
+    private static CommandRun run(String file, String dataSource, String[] options) {
+        return CommandRun.of(
+                Stream.concat(Stream.of("init", "--config", file, "--data-source", dataSource), Stream.of(options))
+                        .toArray(String[]::new));
+    }
+
+    private void assertFault(CommandRun run, String... told) {
+        assertThat(run.err()).contains(told).hasLineCount(1);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(tables()).isEmpty();
+    }
+
+    private String role(String identifier) {
+        db.execute("CREATE ROLE " + identifier + " LOGIN PASSWORD '" + identifier + "'");
+        roles.add(identifier);
+        return identifier;
+    }
+
+    private List<String> tables() {
+        return db.strings("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1");
+    }
+
+    private String catalogOfUsageTables() {
+        return db.strings("SELECT string_agg(c::text, ' ' ORDER BY c.relname) FROM pg_class c"
+                        + " WHERE c.relname LIKE '%model_usage%'")
+                .get(0);
+    }
+}
