@@ -105,7 +105,7 @@ class SweepCommandTest {
     @Test
     void a_time_budget_that_is_used_up_gives_exit_code_3() {
         insertExpired(1, 10);
-        CommandRun run = sweep("--set", "timeBudget=1ms");
+        CommandRun run = sweep("--set", "timeBudget=1ms", "--set", "batchSize=5");
         assertThat(run.exitCode()).isEqualTo(3);
         assertThat(run.out()).startsWith("Sweep 1 of public.model_usage_details: TIME_BUDGET, the time budget is used");
     }
