@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.quartz.Scheduler;
 import org.quartz.SchedulerConfigException;
@@ -118,9 +119,13 @@ public final class ArchivePlugin implements SchedulerPlugin {
         }
     }
 
+    /** Also stops a sweep that runs here: a shutdown which does not wait for jobs would leave it running. */
     @Override
     public void shutdown() {
         shutdown.countDown();
+        if (node != null) {
+            node.stopSweep();
+        }
     }
 
     /** What a node does at its start. */
@@ -145,27 +150,42 @@ public final class ArchivePlugin implements SchedulerPlugin {
             thread.start();
         }
 
+        void stopSweep() {
+            try {
+                schedule.interrupt();
+            } catch (SchedulerException e) {
+                log.warn("Archiver {} could not stop its sweep", name, e);
+            }
+        }
+
         /**
          * Stores the schedule and checks the tables, until the database has answered to both. Where the check had to wait,
-         * so had the startup sweep, which failed: the schedule is stored once more, to run it now.
+         * so had the startup sweep, which failed: the schedule is stored once more, to run it now. Then looks after triggers
+         * that are due, until they have fired.
          */
         private void settle() {
-            Duration pause = FIRST_RETRY;
             try {
-                boolean waited = false;
-                while (!(store() && check())) {
-                    waited = stored;
-                    if (shutdown.await(pause.toMillis(), TimeUnit.MILLISECONDS)) {
-                        return;
-                    }
-                    pause = pause.multipliedBy(2).compareTo(LAST_RETRY) < 0 ? pause.multipliedBy(2) : LAST_RETRY;
-                }
-                if (waited) {
-                    stored = false;
-                    store();
+                int checks = attempt(this::store) > 0 ? attempt(this::check) : 0;
+                if (checks > 0) {
+                    stored = checks == 1;
+                    attempt(() -> store() && free());
                 }
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
+            }
+        }
+
+        /** Takes a step until it succeeds. Returns the number of attempts, or 0 if the node was shut down before. */
+        private int attempt(BooleanSupplier step) throws InterruptedException {
+            Duration pause = FIRST_RETRY;
+            for (int attempt = 1; ; attempt++) {
+                if (step.getAsBoolean()) {
+                    return attempt;
+                }
+                if (shutdown.await(pause.toMillis(), TimeUnit.MILLISECONDS)) {
+                    return 0;
+                }
+                pause = pause.multipliedBy(2).compareTo(LAST_RETRY) < 0 ? pause.multipliedBy(2) : LAST_RETRY;
             }
         }
 
@@ -201,10 +221,19 @@ public final class ArchivePlugin implements SchedulerPlugin {
             }
         }
 
+        private boolean free() {
+            try {
+                return schedule.free();
+            } catch (SchedulerException | RuntimeException e) {
+                fault("free its triggers; check the job store's data source", e);
+                return false;
+            }
+        }
+
         /** Logs each fault once, not at each attempt: a pool without connections has several to tell in turn. */
         private void fault(String task, Exception e) {
             String message = "Archiver " + name + " keeps trying, but could not " + task + ": " + e.getMessage();
-            if (loggedFaults.add(message)) {
+            if (loggedFaults.add(message) && shutdown.getCount() > 0) {
                 log.error(message, e);
             } else {
                 log.debug(message, e);

@@ -1,6 +1,7 @@
 package io.usagearchiver.quartz;
 
 import java.time.Instant;
+import java.util.List;
 import org.quartz.CronScheduleBuilder;
 import org.quartz.CronTrigger;
 import org.quartz.JobBuilder;
@@ -81,9 +82,14 @@ final class ArchiveSchedule {
                 scheduler.unscheduleJob(wanted.getKey());
                 scheduler.scheduleJob(wanted);
             } else if (!same(stored, wanted)) {
+                boolean paused = state(stored) == Trigger.TriggerState.PAUSED;
                 scheduler.rescheduleJob(wanted.getKey(), wanted);
-            } else {
-                repair(stored);
+                if (paused) {
+                    scheduler.pauseTrigger(wanted.getKey());
+                }
+            } else if (state(stored) == Trigger.TriggerState.ERROR) {
+                // A node without this job's class left it so. Its fire time stays.
+                scheduler.resetTriggerFromErrorState(wanted.getKey());
             }
         } catch (ObjectAlreadyExistsException e) {
             // Another node stored the same trigger at the same moment.
@@ -91,20 +97,35 @@ final class ArchiveSchedule {
     }
 
     /**
-     * Frees a trigger that a node left behind: in ERROR, where it had no job class, or ACQUIRED or BLOCKED without a node
-     * that holds it. Its fire time stays, so that a run that is due is not dropped. Where a node does hold it, pausing and
-     * resuming changes nothing but that the trigger is acquired anew; one that an operator paused is left alone.
+     * Frees triggers that a node left behind ACQUIRED or BLOCKED without a node that holds them: has Quartz treat a firing
+     * that is due as missed, which runs it once. Quartz does so in one transaction, but only when the firing is late by its
+     * {@code misfireThreshold}. A trigger that an operator paused is left alone; for one that a node does hold, nothing
+     * changes but that it is acquired anew.
+     *
+     * @return false if a firing is due, so that this is to be called again
      */
-    private void repair(Trigger stored) throws SchedulerException {
-        Trigger.TriggerState state = scheduler.getTriggerState(stored.getKey());
-        if (state == Trigger.TriggerState.ERROR) {
-            scheduler.resetTriggerFromErrorState(stored.getKey());
-        } else if ((state == Trigger.TriggerState.NORMAL || state == Trigger.TriggerState.BLOCKED)
-                && stored.getNextFireTime() != null
-                && stored.getNextFireTime().toInstant().isBefore(Instant.now())) {
-            scheduler.pauseTrigger(stored.getKey());
-            scheduler.resumeTrigger(stored.getKey());
+    boolean free() throws SchedulerException {
+        boolean free = true;
+        for (TriggerKey key : List.of(cron, startup)) {
+            Trigger stored = scheduler.getTrigger(key);
+            if (stored != null
+                    && stored.getNextFireTime() != null
+                    && stored.getNextFireTime().toInstant().isBefore(Instant.now())
+                    && state(stored) != Trigger.TriggerState.PAUSED) {
+                scheduler.resumeTrigger(key);
+                free = false;
+            }
         }
+        return free;
+    }
+
+    /** Asks the job to stop, if it runs on this node. */
+    void interrupt() throws SchedulerException {
+        scheduler.interrupt(job);
+    }
+
+    private Trigger.TriggerState state(Trigger trigger) throws SchedulerException {
+        return scheduler.getTriggerState(trigger.getKey());
     }
 
     private static boolean same(Trigger stored, Trigger wanted) {
