@@ -127,11 +127,14 @@ public final class Archiver {
 
     private RuntimeException failed(Session session, Ledger ledger, KeptBack<?> keptBack, RuntimeException fault) {
         SweepResult result = null;
-        try {
-            result = close(session, ledger, StopReason.FAILED, Faults.message(fault), keptBack);
-        } catch (RuntimeException e) {
-            // The database is gone, most likely. The row stays RUNNING until the next sweep supersedes it.
-            fault.addSuppressed(e);
+        // Without a connection the row stays RUNNING until the next sweep supersedes it. To wait for another one once
+        // more would keep a node that is to stop from it.
+        if (!(fault instanceof Session.LostException)) {
+            try {
+                result = close(session, ledger, StopReason.FAILED, Faults.message(fault), keptBack);
+            } catch (RuntimeException e) {
+                fault.addSuppressed(e);
+            }
         }
         if (fault instanceof SchemaDriftException) {
             return fault;
