@@ -6,8 +6,6 @@ import org.jspecify.annotations.Nullable;
 
 /** What a fault of the database means for a sweep, told by its SQLSTATE. */
 final class Faults {
-    private static final String INSUFFICIENT_PRIVILEGE = "42501";
-
     private Faults() {}
 
     /**
@@ -37,15 +35,19 @@ final class Faults {
         return sqlState(fault).equals("57014");
     }
 
-    /** What PostgreSQL said, without jOOQ's copy of the statement. */
+    /** What PostgreSQL said, without jOOQ's copy of the statement, and what to do where that is known. */
     static String message(Throwable fault) {
         SQLException cause = sqlException(fault);
         if (cause == null) {
             return String.valueOf(fault.getMessage());
         }
-        String hint = INSUFFICIENT_PRIVILEGE.equals(cause.getSQLState())
-                ? " (apply sql/04-grants.sql for the role of this data source)"
-                : "";
+        String hint =
+                switch (sqlState(fault)) {
+                    case "42501" -> " (apply sql/04-grants.sql for the role of this data source)";
+                    case "25006" -> " (a standby, or default_transaction_read_only: the next sweep that may write goes on)";
+                    case "53100" -> " (make room on the database's disk: the next sweep goes on)";
+                    default -> "";
+                };
         return cause.getMessage() + hint;
     }
 

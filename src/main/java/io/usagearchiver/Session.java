@@ -43,7 +43,7 @@ final class Session implements AutoCloseable {
             session.connection = connections.open();
             return session;
         } catch (SQLException e) {
-            throw new ArchiveException("No connection to the database: " + e.getMessage(), e);
+            throw new ArchiveException(noConnection(e), e);
         }
     }
 
@@ -106,6 +106,11 @@ final class Session implements AutoCloseable {
         }
     }
 
+    private static String noConnection(SQLException cause) {
+        return "No connection to the database (is it down, or are all of the data source's connections in use?): "
+                + cause.getMessage();
+    }
+
     private static boolean isValid(Connection connection) {
         try {
             return connection.isValid(VALIDATION_SECONDS);
@@ -119,7 +124,7 @@ final class Session implements AutoCloseable {
         private static final long serialVersionUID = 1;
 
         LostException(SQLException cause) {
-            super("No connection to the database: " + cause.getMessage(), cause);
+            super(noConnection(cause), cause);
         }
     }
 }
