@@ -52,6 +52,11 @@ public final class NodeProcess implements AutoCloseable {
         }
     }
 
+    /** The id of the process. */
+    public long pid() {
+        return process.pid();
+    }
+
     /** Sends SIGTERM and returns at once. */
     public void terminate() {
         process.destroy();

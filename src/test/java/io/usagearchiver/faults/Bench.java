@@ -1,0 +1,81 @@
+package io.usagearchiver.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A cluster over a server with an empty database, with writers that write, and what is to be true in the end. */
+final class Bench implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Bench.class);
+    private static final Duration PATIENCE = Duration.ofSeconds(90);
+    private static final int WRITERS = 3;
+
+    final FaultServer server;
+    final History history = new History();
+    final Writers writers;
+    final Cluster cluster;
+
+    /**
+     * Empties the server's database, loads expired rows and starts the nodes and the writers.
+     *
+     * @param seed of what the writers do
+     * @param settings of the archiver, by the names of the plugin's properties
+     */
+    Bench(FaultServer server, long seed, int rows, int nodes, Map<String, String> settings) throws SQLException {
+        this.server = server;
+        server.recreateDatabase();
+        writers = new Writers(server::connect, history, seed, WRITERS);
+        writers.load(rows);
+        cluster = new Cluster(server, nodes, settings);
+        writers.start();
+    }
+
+    /** Stops the writers, waits until no expired row is left, and asserts that nothing was lost, doubled or changed. */
+    void assertDrainedWithoutViolation() throws SQLException {
+        writers.stop();
+        long ended =
+                server.number("select coalesce(max(sweep_id), 0) from usage_archive_sweep where state <> 'RUNNING'");
+        await("a sweep has drained")
+                .atMost(PATIENCE)
+                .until(() -> server.number("select count(*) from usage_archive_sweep where state = 'DRAINED'"
+                                + " and sweep_id > " + ended)
+                        > 0);
+        assertThat(server.number("select count(*) from model_usage_details, (select max(cutoff) as cutoff"
+                        + " from usage_archive_sweep where state = 'DRAINED') as last"
+                        + " where coalesce(completed_at, created_at) < cutoff"))
+                .as("expired rows left")
+                .isZero();
+        assertNoViolation();
+    }
+
+    /** Stops the writers and asserts that nothing was lost, doubled or changed so far. */
+    void assertNoViolation() throws SQLException {
+        writers.stop();
+        try (Connection connection = server.connect()) {
+            assertThat(Checker.check(history, connection)).as("%s", history).isEmpty();
+        }
+        log.info("{}; {}", history, summary());
+    }
+
+    /** What the sweeps did, for the log. */
+    String summary() {
+        return server.strings(
+                        "select count(*) || ' sweeps, ' || sum(batches) || ' batches, ' || sum(rows_moved) || ' rows moved; '"
+                                + " || (select string_agg(n || ' ' || state, ', ') from (select state, count(*) as n"
+                                + " from usage_archive_sweep group by 1 order by 1) as states) from usage_archive_sweep")
+                .get(0);
+    }
+
+    @Override
+    public void close() throws InterruptedException {
+        try (cluster) {
+            writers.close();
+        }
+    }
+}

@@ -1,0 +1,171 @@
+package io.usagearchiver.faults;
+
+import io.usagearchiver.testing.TestDatabase;
+import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import io.zonky.test.db.postgres.util.LinuxUtils;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A PostgreSQL of its own that keeps what it has acknowledged ({@code fsync} and {@code synchronous_commit} are on), with
+ * one database made from {@code sql/}. It can be crashed and started again on the same data.
+ */
+final class FaultServer implements AutoCloseable {
+    private static final String DATABASE = "usage";
+    private static final List<String> SETTINGS = List.of(
+            "fsync=on",
+            "synchronous_commit=on",
+            "full_page_writes=on",
+            "autovacuum=on",
+            "max_connections=200",
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=");
+
+    private final Path data;
+    private final EmbeddedPostgres postgres;
+    private final int port;
+
+    /** Starts it. */
+    FaultServer() {
+        try {
+            data = Files.createTempDirectory("usage-archiver-postgres");
+            EmbeddedPostgres.Builder builder = EmbeddedPostgres.builder().setDataDirectory(data);
+            for (String setting : SETTINGS) {
+                String[] parts = setting.split("=", -1);
+                builder.setServerConfig(parts[0], parts[1]);
+            }
+            postgres = builder.start();
+            port = postgres.getPort();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        try (Connection server = connect("postgres")) {
+            TestDatabase.execute(
+                    server, "CREATE ROLE " + TestDatabase.ARCHIVER + " LOGIN PASSWORD '" + TestDatabase.ARCHIVER + "'");
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+        recreateDatabase();
+    }
+
+    /** Makes the database anew: the tables of {@code sql/}, empty. Ends the sessions that use the old one. */
+    void recreateDatabase() {
+        try (Connection server = connect("postgres")) {
+            TestDatabase.execute(server, "DROP DATABASE IF EXISTS " + DATABASE + " WITH (FORCE)");
+            TestDatabase.execute(server, "CREATE DATABASE " + DATABASE);
+            try (Connection database = connect()) {
+                for (String sql : TestDatabase.scripts()) {
+                    TestDatabase.execute(database, sql);
+                }
+            }
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** The JDBC URL of the database, without user and password. */
+    String url() {
+        return url(DATABASE);
+    }
+
+    private String url(String database) {
+        return "jdbc:postgresql://127.0.0.1:" + port + "/" + database;
+    }
+
+    /** A new connection of the superuser that owns the tables. */
+    Connection connect() throws SQLException {
+        return connect(DATABASE);
+    }
+
+    private Connection connect(String database) throws SQLException {
+        return DriverManager.getConnection(url(database), "postgres", "");
+    }
+
+    /** Executes statements as the superuser. */
+    void execute(String sql) {
+        try (Connection connection = connect()) {
+            TestDatabase.execute(connection, sql);
+        } catch (SQLException e) {
+            throw new IllegalStateException(sql, e);
+        }
+    }
+
+    /** The first column of all rows of a query by the superuser, as PostgreSQL writes them. */
+    List<String> strings(String sql) {
+        try (Connection connection = connect();
+                Statement statement = connection.createStatement();
+                ResultSet rows = statement.executeQuery(sql)) {
+            List<String> values = new ArrayList<>();
+            while (rows.next()) {
+                values.add(rows.getString(1));
+            }
+            return values;
+        } catch (SQLException e) {
+            throw new IllegalStateException(sql, e);
+        }
+    }
+
+    /** The number that a query by the superuser gives. */
+    long number(String sql) {
+        return Long.parseLong(strings(sql).get(0));
+    }
+
+    /** Crashes it: no checkpoint, no answer to anybody. Returns when it is gone. */
+    void stopImmediately() {
+        pgCtl("stop", "-m", "immediate");
+    }
+
+    /** Starts it again on the same data and port. Returns when it takes connections. */
+    void startAgain() {
+        pgCtl(
+                "start",
+                "-l",
+                data.resolve("server.log").toString(),
+                "-o",
+                "-p " + port + " -c " + String.join(" -c ", SETTINGS));
+    }
+
+    private void pgCtl(String... action) {
+        try {
+            // The server's own command line, which begins with the path of its program.
+            String command = Files.readString(data.resolve("postmaster.opts")).split(" ", 2)[0];
+            List<String> arguments = new ArrayList<>();
+            if (LinuxUtils.isUnshareAvailable()) {
+                // PostgreSQL refuses to run as root.
+                arguments.addAll(List.of("unshare", "-U"));
+            }
+            arguments.add(Path.of(command).resolveSibling("pg_ctl").toString());
+            arguments.addAll(List.of("-D", data.toString(), "-w", "-t", "60"));
+            arguments.addAll(List.of(action));
+            Path output = data.resolve("pg_ctl.log");
+            int exitCode = new ProcessBuilder(arguments)
+                    .redirectErrorStream(true)
+                    .redirectOutput(output.toFile())
+                    .start()
+                    .waitFor();
+            if (exitCode != 0) {
+                throw new IllegalStateException(arguments + ": " + exitCode + "\n" + Files.readString(output));
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Stops it and deletes its data. */
+    @Override
+    public void close() throws IOException {
+        postgres.close();
+    }
+}

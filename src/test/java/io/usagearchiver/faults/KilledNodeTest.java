@@ -1,0 +1,60 @@
+package io.usagearchiver.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagearchiver.faults.Cluster.Node;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.Test;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** {@code kill -9} of the node that sweeps. */
+class KilledNodeTest {
+    private static final Logger log = LoggerFactory.getLogger(KilledNodeTest.class);
+    private static final int KILLS = 5;
+
+    /** 7.5 s that Quartz waits beyond the check-in interval of 1 s, two intervals, and a second to begin. */
+    private static final Duration TAKEOVER = Duration.ofSeconds(13);
+
+    @AutoClose
+    private final FaultServer server = new FaultServer();
+
+    @Test
+    void another_node_takes_over_when_the_sweeping_one_is_killed() throws Exception {
+        long seed = new Random().nextLong();
+        log.info("Seed {}", seed);
+        Random random = new Random(seed);
+        List<Long> millis = new ArrayList<>();
+        try (Bench bench = new Bench(server, seed, 30_000, 3, Map.of("batchSize", "3", "cron", "0 0 0 1 1 ?"))) {
+            for (int i = 0; i < KILLS; i++) {
+                Node victim = bench.cluster.awaitSweeping();
+                bench.cluster.awaitMembers();
+                Pause.upTo(Duration.ofMillis(500), random);
+
+                victim.kill();
+                long killed = System.nanoTime();
+                String survivors = "node <> '" + victim.name() + "'";
+                victim.start();
+                Node next = bench.cluster.awaitSweeping(survivors);
+
+                assertThat(next).isNotSameAs(victim);
+                millis.add(Duration.ofNanos(System.nanoTime() - killed).toMillis());
+            }
+            bench.assertNoViolation();
+        }
+        Collections.sort(millis);
+        log.info(
+                "Takeover after kill -9, to the first batch, {} kills: min {} ms, median {} ms, max {} ms",
+                KILLS,
+                millis.get(0),
+                millis.get(KILLS / 2),
+                millis.get(KILLS - 1));
+        assertThat(Duration.ofMillis(millis.get(KILLS - 1))).isLessThan(TAKEOVER);
+    }
+}
