@@ -127,8 +127,14 @@ final class Cluster implements AutoCloseable {
             return process != null;
         }
 
+        /** Whether it is frozen. */
         boolean isFrozen() {
             return frozen;
+        }
+
+        /** Whether its process has ended though nobody killed or terminated it. */
+        boolean hasFailed() throws InterruptedException {
+            return process != null && process.ends(Duration.ZERO);
         }
 
         /** {@code kill -9}. Returns when it is dead. */
@@ -159,13 +165,19 @@ final class Cluster implements AutoCloseable {
             frozen = false;
         }
 
-        /** What {@code pg_stat_activity} calls the state of its session with the sweep, or nothing without such. */
-        Optional<String> session() {
-            return server
-                    .strings("select state from pg_stat_activity where application_name = '" + name()
-                            + "' and query not like 'SELECT 1%' order by state_change desc")
-                    .stream()
-                    .findFirst();
+        /** What {@code pg_stat_activity} calls the state of the session that it sweeps with; empty without one. */
+        String sessionState() {
+            List<String> states = server.strings("select state from pg_stat_activity where application_name = '"
+                    + name() + "' order by state_change desc");
+            return states.isEmpty() ? "" : states.get(0);
+        }
+
+        /** Whether the archiver's transaction holds a lock of this mode on this table. */
+        boolean holds(String mode, String table) {
+            return server.number("select count(*) from pg_locks join pg_stat_activity using (pid)"
+                            + " where application_name = '" + name() + "' and granted and mode = '" + mode
+                            + "' and relation = '" + table + "'::regclass")
+                    > 0;
         }
 
         /** Ends its archiver's sessions from the server's side. */
