@@ -1,5 +1,6 @@
 package io.usagearchiver.cli;
 
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -11,6 +12,14 @@ final class ArchiverOptions extends ConfigOption {
             paramLabel = "NAME",
             description = "The name of the plugin, if FILE has several archivers.")
     private @Nullable String plugin;
+
+    /** Reads the file, and makes the log leave out what such a command prints itself. */
+    @Override
+    ConfigFile read(Function<String, @Nullable String> environment) {
+        // For logback.xml, which is read when the first class that logs is loaded.
+        System.setProperty("usagearchiver.log.told", "ERROR");
+        return super.read(environment);
+    }
 
     @Nullable
     String plugin() {

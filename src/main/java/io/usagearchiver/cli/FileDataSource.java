@@ -24,8 +24,12 @@ final class FileDataSource implements ConnectionSource, AutoCloseable {
      */
     static FileDataSource open(String name, Map<String, String> settings) throws SchedulerException {
         Properties only = new Properties();
-        settings.forEach((key, value) ->
-                only.setProperty(StdSchedulerFactory.PROP_DATASOURCE_PREFIX + "." + name + "." + key, value));
+        String prefix = StdSchedulerFactory.PROP_DATASOURCE_PREFIX + "." + name + ".";
+        settings.forEach((key, value) -> only.setProperty(prefix + key, value));
+        if (settings.getOrDefault("provider", "c3p0").strip().equals("c3p0")) {
+            // Further attempts outlast the checkout, which then times out without the reason.
+            only.setProperty(prefix + "acquireRetryAttempts", "1");
+        }
         only.setProperty(StdSchedulerFactory.PROP_SCHED_INSTANCE_NAME, "usage-archiver command");
         only.setProperty(StdSchedulerFactory.PROP_THREAD_POOL_CLASS, "org.quartz.simpl.ZeroSizeThreadPool");
         // Only a factory of schedulers reads these properties; the pool outlives the scheduler.

@@ -65,8 +65,6 @@ final class SweepCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws SchedulerException, SQLException {
-        // The result is printed, so it need not be logged too: logback.xml reads this.
-        System.setProperty("usagearchiver.log.results", "ERROR");
         ConfigFile file = options.read(main.environment());
         PluginSettings settings = file.archiver(options.plugin(), overridesByName());
         StopSignal stop = new StopSignal();
