@@ -41,13 +41,12 @@ final class Faults {
         if (cause == null) {
             return String.valueOf(fault.getMessage());
         }
-        String hint =
-                switch (sqlState(fault)) {
-                    case "42501" -> " (apply sql/04-grants.sql for the role of this data source)";
-                    case "25006" -> " (a standby, or default_transaction_read_only: the next sweep that may write goes on)";
-                    case "53100" -> " (make room on the database's disk: the next sweep goes on)";
-                    default -> "";
-                };
+        String hint = switch (sqlState(fault)) {
+            case "42501" -> " (apply sql/04-grants.sql for the role of this data source)";
+            case "25006" -> " (a standby, or default_transaction_read_only: the next sweep that may write goes on)";
+            case "53100" -> " (make room on the database's disk: the next sweep goes on)";
+            default -> "";
+        };
         return cause.getMessage() + hint;
     }
 

@@ -36,7 +36,8 @@ class DatabaseClockTest {
         db.insertUsage("SELECT i, " + age + " + i * interval '20 hours', timestamp '2020-01-01'"
                 + " FROM unnest(ARRAY[-3, -1, 1, 3]) i (i)".replace("i (i)", "AS i"));
 
-        SweepResult result = Archiver.builder(UsageDetails.PAIR, db.archiver()).build().sweep();
+        SweepResult result =
+                Archiver.builder(UsageDetails.PAIR, db.archiver()).build().sweep();
 
         LocalDateTime databases = LocalDateTime.now(ZoneOffset.UTC)
                 .plusHours(hours)

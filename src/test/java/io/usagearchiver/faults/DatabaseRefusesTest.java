@@ -26,7 +26,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.quartz.JobExecutionContext;
 import org.quartz.JobExecutionException;
 import org.quartz.JobKey;
-import org.quartz.SchedulerException;
 import org.quartz.listeners.JobListenerSupport;
 import org.quartz.utils.DBConnectionManager;
 import org.slf4j.LoggerFactory;
@@ -120,7 +119,8 @@ class DatabaseRefusesTest {
 
         try (TestScheduler node = new TestScheduler(properties)) {
             node.get().start();
-            await("more attempts").until(() -> log.messages(Level.DEBUG, ArchivePlugin.class).size() >= 2);
+            await("more attempts")
+                    .until(() -> log.messages(Level.DEBUG, ArchivePlugin.class).size() >= 2);
             Refusal.READ_ONLY.end(this);
 
             await().atMost(Duration.ofSeconds(60)).until(() -> rows.archived() == 40);
@@ -169,8 +169,7 @@ class DatabaseRefusesTest {
             @Override
             void begin(DatabaseRefusesTest test) throws SQLException {
                 for (int i = 0; i < 2; i++) {
-                    test.taken.add(
-                            DBConnectionManager.getInstance().getConnection(SampleConfig.ARCHIVE_DATA_SOURCE));
+                    test.taken.add(DBConnectionManager.getInstance().getConnection(SampleConfig.ARCHIVE_DATA_SOURCE));
                 }
             }
 

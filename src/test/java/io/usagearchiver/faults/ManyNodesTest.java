@@ -168,13 +168,13 @@ class ManyNodesTest {
     }
 
     private long cronSweeps(String condition) {
-        return db.number("SELECT count(*) FROM usage_archive_sweep WHERE fired_by = 'usageArchiver.cron' AND "
-                + condition);
+        return db.number(
+                "SELECT count(*) FROM usage_archive_sweep WHERE fired_by = 'usageArchiver.cron' AND " + condition);
     }
 
     private long startupSweeps(String condition) {
-        return db.number("SELECT count(*) FROM usage_archive_sweep WHERE fired_by = 'usageArchiver.startup' AND "
-                + condition);
+        return db.number(
+                "SELECT count(*) FROM usage_archive_sweep WHERE fired_by = 'usageArchiver.startup' AND " + condition);
     }
 
     private ConditionFactory awaitNodes(String what) {

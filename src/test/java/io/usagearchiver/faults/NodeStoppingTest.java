@@ -139,8 +139,9 @@ class NodeStoppingTest {
             TestDatabase.execute(rival, "SELECT pg_advisory_lock(1)");
         }
         if (situation == Situation.LOCK_OF_THE_OPENING) {
-            db.execute("INSERT INTO usage_archive_sweep (table_name, state, node, fired_by, cutoff, started_at)"
-                    + " VALUES ('public.model_usage_details', 'RUNNING', 'other', 'other', '2020-01-01', '2026-01-01')");
+            db.execute(
+                    "INSERT INTO usage_archive_sweep (table_name, state, node, fired_by, cutoff, started_at)"
+                            + " VALUES ('public.model_usage_details', 'RUNNING', 'other', 'other', '2020-01-01', '2026-01-01')");
             TestDatabase.execute(rival, "SELECT FROM usage_archive_sweep FOR UPDATE");
         }
     }
@@ -158,8 +159,7 @@ class NodeStoppingTest {
                 .as("sessions that still do something")
                 .isZero();
         assertThat(db.strings("SELECT state FROM usage_archive_sweep")).containsExactly(situation.state);
-        assertThat(rows.archived())
-                .isEqualTo(situation == Situation.LOCK_OF_THE_OPENING ? 0 : BATCH * BATCHES_BEFORE);
+        assertThat(rows.archived()).isEqualTo(situation == Situation.LOCK_OF_THE_OPENING ? 0 : BATCH * BATCHES_BEFORE);
         rows.assertNothingLost();
     }
 
