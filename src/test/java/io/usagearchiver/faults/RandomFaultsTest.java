@@ -98,7 +98,7 @@ class RandomFaultsTest {
             case END_SESSIONS -> victim.terminateSessions();
             case CRASH_SERVER -> {
                 server.stopImmediately();
-                Pause.upTo(Duration.ofMillis(3000), random);
+                Pause.upTo(Duration.ofSeconds(3), random);
                 server.startAgain();
             }
         }
