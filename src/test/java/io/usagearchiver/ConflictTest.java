@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -223,7 +224,10 @@ class ConflictTest {
     }
 
     private static CompletableFuture<SweepResult> start(ConnectionSource connections) {
-        Archiver archiver = Archiver.builder(UsageDetails.PAIR, connections).build();
+        Duration patience = Duration.ofMinutes(1);
+        Archiver archiver = Archiver.builder(UsageDetails.PAIR, connections)
+                .settings(ArchiveSettings.defaults().withTimeouts(patience, patience, patience))
+                .build();
         return CompletableFuture.supplyAsync(archiver::sweep, task -> new Thread(task).start());
     }
 

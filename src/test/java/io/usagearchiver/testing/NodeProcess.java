@@ -46,7 +46,10 @@ public final class NodeProcess implements AutoCloseable {
                     .redirectErrorStream(true)
                     .redirectOutput(directory.resolve("log").toFile());
             builder.environment().putAll(environment);
-            return new NodeProcess(directory, builder.start());
+            Process process = builder.start();
+            // Also where the tests are broken off.
+            Runtime.getRuntime().addShutdownHook(new Thread(process::destroyForcibly));
+            return new NodeProcess(directory, process);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
