@@ -6,7 +6,6 @@ import io.usagearchiver.testing.SampleConfig;
 import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.TestScheduler;
 import java.util.ArrayList;
-import java.util.Date;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -137,20 +136,6 @@ class ArchiveScheduleTest {
         store(Map.of());
 
         assertThat(triggerRows()).isEqualTo(before);
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"ACQUIRED", "BLOCKED"})
-    void a_due_trigger_that_no_node_holds_any_more_is_freed_and_stays_due(String state) throws Exception {
-        store(Map.of());
-        db.execute("update qrtz_triggers set next_fire_time = 1, trigger_state = '" + state + "'");
-
-        store(Map.of());
-
-        assertThat(db.strings("select distinct trigger_state from qrtz_triggers"))
-                .containsExactly("WAITING");
-        assertThat(scheduler.getTrigger(CRON).getNextFireTime()).isBeforeOrEqualTo(new Date());
-        assertThat(scheduler.getTrigger(STARTUP).getNextFireTime()).isBeforeOrEqualTo(new Date());
     }
 
     @Test
