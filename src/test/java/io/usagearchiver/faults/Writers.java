@@ -9,6 +9,7 @@ import java.time.LocalDateTime;
 import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
@@ -159,9 +160,9 @@ final class Writers implements AutoCloseable {
                 if (dice < 4 || rows.isEmpty()) {
                     insert();
                 } else if (dice < 8) {
-                    update(random.nextInt(rows.size()));
+                    update(pick());
                 } else {
-                    delete(random.nextInt(rows.size()));
+                    delete(pick());
                 }
             } catch (SQLException e) {
                 disconnect();
@@ -180,6 +181,14 @@ final class Writers implements AutoCloseable {
                 // It is gone already.
             }
             connection = null;
+        }
+
+        /** The oldest of some of its rows, since that is what a sweep is at. */
+        private int pick() {
+            return random.ints(20, 0, rows.size())
+                    .boxed()
+                    .min(Comparator.comparing(index -> rows.get(index).age()))
+                    .orElseThrow();
         }
 
         private void insert() throws SQLException {
