@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  *     (the default)
  * @param lockTimeout how long a statement of a batch waits for a lock; default 5 s
  * @param statementTimeout how long a statement of a batch may run; default 60 s. A page of candidates may take ten
- *     times as long, since it may have to pass many dead index entries once
+ *     times as long, since it may have to pass many dead index entries once. Two seconds after that limit without an
+ *     answer, the network is taken for dead and the connection is replaced
  * @param idleTransactionTimeout how long PostgreSQL lets a transaction of the archiver sit idle before it ends it, so
  *     that a frozen node holds nobody up for longer; default 10 s
  * @param retryTimeout how long a sweep keeps trying after a transient fault, such as a restart of the server, without a

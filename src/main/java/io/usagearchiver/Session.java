@@ -16,19 +16,23 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The one connection of a sweep, and its transactions: each with limits of its own, set in its first round trip. A
- * connection that a fault has cut is given back, and the next transaction opens another.
+ * connection that a fault has cut, or on which no answer has come in time, is given back, and the next transaction opens
+ * another.
  */
 final class Session implements AutoCloseable {
     private static final int VALIDATION_SECONDS = 2;
     private static final Logger log = LoggerFactory.getLogger(Session.class);
 
     private final ConnectionSource connections;
+    private final StopSignal stop;
     private final ExecuteListenerProvider tracking;
     private @Nullable Connection connection;
+    private int networkTimeoutBefore;
     private boolean renewed;
 
     private Session(ConnectionSource connections, StopSignal stop) {
         this.connections = connections;
+        this.stop = stop;
         this.tracking = new DefaultExecuteListenerProvider(stop.listener());
     }
 
@@ -40,7 +44,7 @@ final class Session implements AutoCloseable {
     static Session open(ConnectionSource connections, StopSignal stop) {
         Session session = new Session(connections, stop);
         try {
-            session.connection = connections.open();
+            session.connect();
             return session;
         } catch (SQLException e) {
             throw new ArchiveException(noConnection(e), e);
@@ -58,6 +62,8 @@ final class Session implements AutoCloseable {
                 new DefaultConfiguration().set(current).set(SQLDialect.POSTGRES).set(tracking));
         try {
             return dsl.transactionResult(configuration -> {
+                current.setNetworkTimeout(
+                        Runnable::run, Math.toIntExact(limits.answer().toMillis()));
                 configuration.dsl().execute(limits.sql());
                 return work.apply(configuration.dsl());
             });
@@ -86,19 +92,21 @@ final class Session implements AutoCloseable {
     public void close() {
         Connection current = connection;
         connection = null;
-        if (current != null) {
-            try {
-                current.close();
-            } catch (SQLException e) {
-                log.debug("Could not close the connection", e);
-            }
+        stop.uses(null);
+        if (current == null) {
+            return;
+        }
+        try (current) {
+            // Not every pool does this itself.
+            current.setNetworkTimeout(Runnable::run, networkTimeoutBefore);
+        } catch (SQLException e) {
+            log.debug("Could not give the connection back in order", e);
         }
     }
 
     private Connection reconnect() {
         try {
-            Connection another = connections.open();
-            connection = another;
+            Connection another = connect();
             renewed = true;
             return another;
         } catch (SQLException e) {
@@ -109,6 +117,14 @@ final class Session implements AutoCloseable {
     private static String noConnection(SQLException cause) {
         return "No connection to the database (is it down, or are all of the data source's connections in use?): "
                 + cause.getMessage();
+    }
+
+    private Connection connect() throws SQLException {
+        Connection opened = connections.open();
+        networkTimeoutBefore = opened.getNetworkTimeout();
+        connection = opened;
+        stop.uses(opened);
+        return opened;
     }
 
     private static boolean isValid(Connection connection) {

@@ -1,5 +1,6 @@
 package io.usagearchiver;
 
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
@@ -16,19 +17,22 @@ import org.slf4j.LoggerFactory;
  * Asks one sweep to stop, from any thread, before or while it runs.
  *
  * <p>The sweep reads the signal between batches, so a running batch commits. A statement that still runs {@link #GRACE}
- * later is cancelled and its batch rolled back: a thread interrupt would not stop it. Thread-safe; for one sweep only.
+ * later is cancelled and its batch rolled back: a thread interrupt would not stop it. Where that does not help, since the
+ * network is dead, the connection is cut another second later. Thread-safe; for one sweep only.
  */
 public final class StopSignal {
     /** How long a running statement may go on after the request. */
     public static final Duration GRACE = Duration.ofSeconds(2);
 
     private static final Duration CANCEL_INTERVAL = Duration.ofMillis(200);
+    private static final Duration TIME_TO_CANCEL = Duration.ofSeconds(1);
     private static final Logger log = LoggerFactory.getLogger(StopSignal.class);
 
     private volatile boolean requested;
     private boolean graceOver;
     private boolean finished;
     private @Nullable Statement running;
+    private @Nullable Connection connection;
 
     /** Asks the sweep to stop. Returns at once; asking again changes nothing. */
     public synchronized void request() {
@@ -46,6 +50,11 @@ public final class StopSignal {
     /** Marks what the sweep executes from now on as not to be cancelled: it is closing its ledger row. */
     synchronized void finish() {
         finished = true;
+    }
+
+    /** Makes the sweep's connection known to this signal; null while it has none. */
+    synchronized void uses(@Nullable Connection newConnection) {
+        connection = newConnection;
     }
 
     /** Makes the statements of a jOOQ configuration known to this signal. */
@@ -77,7 +86,21 @@ public final class StopSignal {
         synchronized (this) {
             graceOver = true;
         }
+        after(TIME_TO_CANCEL, this::abort);
         cancel();
+    }
+
+    /** Cuts the connection, since nothing gets through it: a COMMIT or a cancel can hang in a dead network, too. */
+    private synchronized void abort() {
+        if (finished || connection == null) {
+            return;
+        }
+        log.warn("Cutting the connection of a sweep that was asked to stop and does not");
+        try {
+            connection.abort(Runnable::run);
+        } catch (SQLException e) {
+            log.debug("Could not cut the connection", e);
+        }
     }
 
     /** Cancels again and again, because a statement that has not reached the server yet ignores its first cancel. */

@@ -2,8 +2,17 @@ package io.usagearchiver;
 
 import java.time.Duration;
 
-/** The settings that a transaction carries, as the statements that set them for it alone. */
-record TransactionLimits(String sql) {
+/**
+ * The settings that a transaction carries.
+ *
+ * @param sql the statements that set them for it alone
+ * @param answer how long this side waits for an answer of the server: a little longer than the server lets a statement run,
+ *     so that a connection which is dead without a word does not hold up the sweep for longer
+ */
+record TransactionLimits(String sql, Duration answer) {
+    /** For the way of an answer that comes at the last moment, and a retransmission or three. */
+    private static final Duration NETWORK_MARGIN = Duration.ofSeconds(2);
+
     /** Closing must fit into the five seconds that a node has to stop. */
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
 
@@ -45,11 +54,12 @@ record TransactionLimits(String sql) {
     }
 
     private static TransactionLimits of(ArchiveSettings settings, Duration lock, Duration statement, String more) {
-        return new TransactionLimits("set transaction isolation level read committed; "
+        String sql = "set transaction isolation level read committed; "
                 + "set local lock_timeout = " + lock.toMillis() + "; "
                 + "set local statement_timeout = " + statement.toMillis() + "; "
                 + "set local idle_in_transaction_session_timeout = "
                 + settings.idleTransactionTimeout().toMillis() + "; "
-                + more);
+                + more;
+        return new TransactionLimits(sql, statement.plus(NETWORK_MARGIN));
     }
 }
