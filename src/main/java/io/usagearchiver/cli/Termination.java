@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Termination {
     /** Node and sweep promise to be gone within five seconds. */
-    private static final Duration LIMIT = Duration.ofMillis(4800);
+    private static final Duration LIMIT = Duration.ofMillis(4500);
 
     private final CompletableFuture<Integer> exitCode = new CompletableFuture<>();
     private volatile @Nullable Runnable action;
