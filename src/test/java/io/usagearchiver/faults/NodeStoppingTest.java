@@ -6,7 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.usagearchiver.testing.NodeProcess;
 import io.usagearchiver.testing.SampleConfig;
-import io.usagearchiver.testing.TcpGate;
+import io.usagearchiver.testing.TcpProxy;
 import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.TestScheduler;
 import java.sql.Connection;
@@ -42,7 +42,7 @@ class NodeStoppingTest {
     private final ExpiredRows rows = new ExpiredRows(db, 200);
 
     @AutoClose
-    private final TcpGate gate = new TcpGate(db.url());
+    private final TcpProxy network = new TcpProxy(db.url());
 
     /** Holds what {@link Situation#LOCK} and {@link Situation#LOCK_OF_THE_OPENING} wait for. */
     @AutoClose
@@ -54,8 +54,7 @@ class NodeStoppingTest {
 
     @BeforeEach
     void noTimeoutEndsTheWait() throws Exception {
-        gate.open();
-        SampleConfig.setUrl(properties, SampleConfig.ARCHIVE_DATA_SOURCE, db.url(), gate.url());
+        SampleConfig.setUrl(properties, SampleConfig.ARCHIVE_DATA_SOURCE, db.url(), network.url());
         // As the sample has it: how long a vain attempt to connect takes is part of the five seconds.
         properties.setProperty("org.quartz.dataSource.archive.acquireRetryDelay", "500");
         properties.setProperty(archiver("batchSize"), String.valueOf(BATCH));
@@ -149,7 +148,7 @@ class NodeStoppingTest {
     private void awaitReached(Situation situation, ConditionFactory condition) throws Exception {
         condition.atMost(Duration.ofSeconds(60)).until(() -> db.number(situation.reached) > 0);
         if (situation == Situation.RETRY_WITHOUT_DATABASE) {
-            gate.close();
+            network.refuse();
             condition.until(() -> db.number("SELECT count(*) FROM pg_stat_activity WHERE " + Situation.OURS) == 0);
         }
     }

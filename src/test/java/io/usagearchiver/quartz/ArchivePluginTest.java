@@ -7,7 +7,7 @@ import static org.awaitility.Awaitility.await;
 import ch.qos.logback.classic.Level;
 import io.usagearchiver.testing.CapturedLog;
 import io.usagearchiver.testing.SampleConfig;
-import io.usagearchiver.testing.TcpGate;
+import io.usagearchiver.testing.TcpProxy;
 import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.TestScheduler;
 import java.nio.file.Files;
@@ -206,8 +206,9 @@ class ArchivePluginTest {
     void an_archive_database_that_is_down_at_the_start_is_an_error_and_archival_begins_once_it_is_up()
             throws Exception {
         insertExpired();
-        try (TcpGate gate = new TcpGate(db.url())) {
-            SampleConfig.setUrl(properties, SampleConfig.ARCHIVE_DATA_SOURCE, db.url(), gate.url());
+        try (TcpProxy proxy = new TcpProxy(db.url())) {
+            proxy.refuse();
+            SampleConfig.setUrl(properties, SampleConfig.ARCHIVE_DATA_SOURCE, db.url(), proxy.url());
             try (TestScheduler scheduler = started()) {
                 scheduler.scheduleHostJob();
 
@@ -217,7 +218,7 @@ class ArchivePluginTest {
                         .isEqualTo(ROWS);
 
                 awaitPauseBetweenAttempts();
-                gate.open();
+                proxy.accept();
                 awaitArchival();
                 await().until(() -> log.messages(Level.INFO, ArchivePlugin.class)
                         .contains("Archiver usageArchiver: the tables are fit to be archived"));
@@ -232,15 +233,16 @@ class ArchivePluginTest {
             scheduler.scheduleHostJob();
         }
         assertThat(TestScheduler.hostFirings(db)).isZero();
-        try (TcpGate gate = new TcpGate(db.url())) {
-            SampleConfig.setUrl(properties, SampleConfig.ARCHIVE_DATA_SOURCE, db.url(), gate.url());
-            SampleConfig.setUrl(properties, SampleConfig.QUARTZ_DATA_SOURCE, db.url(), gate.url());
+        try (TcpProxy proxy = new TcpProxy(db.url())) {
+            proxy.refuse();
+            SampleConfig.setUrl(properties, SampleConfig.ARCHIVE_DATA_SOURCE, db.url(), proxy.url());
+            SampleConfig.setUrl(properties, SampleConfig.QUARTZ_DATA_SOURCE, db.url(), proxy.url());
             try (TestScheduler scheduler = started()) {
                 awaitPluginError("keeps trying, but could not store its schedule; check the job store's data source: ");
                 assertThat(scheduler.get().isStarted()).isTrue();
 
                 awaitPauseBetweenAttempts();
-                gate.open();
+                proxy.accept();
                 awaitArchival();
                 awaitHostFirings();
                 assertThat(log.messages(Level.ERROR, ArchivePlugin.class)).doesNotHaveDuplicates();
