@@ -125,6 +125,7 @@ public final class TcpProxy implements AutoCloseable {
         reservation.close();
         if (server != null) {
             server.close();
+            server = null;
         }
         links.forEach(Link::reset);
         notifyAll();
@@ -148,6 +149,10 @@ public final class TcpProxy implements AutoCloseable {
             try {
                 Link link = new Link(client, new Socket(target.getAddress(), target.getPort()));
                 synchronized (this) {
+                    if (server != accepting) {
+                        link.reset();
+                        return;
+                    }
                     links.add(link);
                 }
                 run(() -> link.pump(link.client, link.upstream, true));
