@@ -70,6 +70,8 @@ class StoppingTest {
 
     @Test
     void a_request_before_the_sweep_lets_nothing_move() {
+        // Loads the classes: opening must not outlast the grace of the request.
+        rows.archiver().build().checkSchema();
         StopSignal stop = new StopSignal();
         stop.request();
         stop.request();

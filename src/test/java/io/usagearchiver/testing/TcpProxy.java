@@ -1,7 +1,10 @@
 package io.usagearchiver.testing;
 
+import static org.awaitility.Awaitility.await;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -10,7 +13,9 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HashSet;
+import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
@@ -67,7 +72,7 @@ public final class TcpProxy implements AutoCloseable {
         try {
             if (server == null) {
                 reservation.close();
-                server = new ServerSocket(address.getPort(), 50, address.getAddress());
+                server = bound(() -> new ServerSocket(address.getPort(), 50, address.getAddress()));
                 ServerSocket accepting = server;
                 run(() -> acceptAll(accepting));
             }
@@ -133,14 +138,26 @@ public final class TcpProxy implements AutoCloseable {
 
     /** Binds without listening: nobody else can take the port, and connecting to it is refused. */
     private static Socket reserve(InetSocketAddress address) {
-        try {
+        return bound(() -> {
             Socket socket = new Socket();
-            socket.setReuseAddress(true);
-            socket.bind(address);
-            return socket;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+            try {
+                socket.setReuseAddress(true);
+                socket.bind(address);
+                return socket;
+            } catch (IOException e) {
+                socket.close();
+                throw e;
+            }
+        });
+    }
+
+    /** The port is free only once the thread that was accepting has noticed. */
+    private static <T> T bound(Callable<T> bind) {
+        return await().pollInSameThread()
+                .pollDelay(Duration.ZERO)
+                .pollInterval(Duration.ofMillis(10))
+                .ignoreException(BindException.class)
+                .until(bind, Objects::nonNull);
     }
 
     private void acceptAll(ServerSocket accepting) throws IOException {
