@@ -114,9 +114,15 @@ final class Session implements AutoCloseable {
         }
     }
 
-    private static String noConnection(SQLException cause) {
+    /** Says what the database said; a pool keeps that to its causes, and where it says nothing it may be the pool. */
+    private static String noConnection(SQLException fault) {
+        for (Throwable cause = fault; cause != null; cause = cause.getCause()) {
+            if (cause instanceof SQLException told && told.getSQLState() != null) {
+                return "No connection to the database: " + told.getMessage();
+            }
+        }
         return "No connection to the database (is it down, or are all of the data source's connections in use?): "
-                + cause.getMessage();
+                + fault.getMessage();
     }
 
     private Connection connect() throws SQLException {

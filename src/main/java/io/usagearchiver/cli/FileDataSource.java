@@ -11,6 +11,8 @@ import org.quartz.utils.DBConnectionManager;
 
 /** Connections of one data source of the configuration file, from the pool that a scheduler would make of it. */
 final class FileDataSource implements ConnectionSource, AutoCloseable {
+    private static final String UNABLE_TO_CONNECT = "08001";
+
     private final String name;
 
     private FileDataSource(String name) {
@@ -43,7 +45,7 @@ final class FileDataSource implements ConnectionSource, AutoCloseable {
         try {
             return DBConnectionManager.getInstance().getConnection(name);
         } catch (SQLException e) {
-            throw new SQLException("data source " + name + ": " + FaultReport.rootMessage(e), e.getSQLState(), e);
+            throw new SQLException("data source " + name + ": " + FaultReport.rootMessage(e), UNABLE_TO_CONNECT, e);
         }
     }
 

@@ -71,7 +71,9 @@ class ManyNodesTest {
                         + " FROM qrtz_triggers WHERE trigger_name = 'usageArchiver.cron')))"))
                 .as("sweeps since the schedule was stored the last time")
                 .isBetween(firings - 1, firings + 1);
-        assertThat(startupSweeps("state = 'DRAINED'")).isPositive();
+        assertThat(startupSweeps("state = 'DRAINED'"))
+                .as(() -> String.join("\n", db.strings("SELECT s::text FROM usage_archive_sweep s ORDER BY sweep_id")))
+                .isPositive();
         rows.assertAllArchived();
     }
 
