@@ -39,6 +39,7 @@ import org.slf4j.LoggerFactory;
 public final class ArchivePlugin implements SchedulerPlugin {
     private static final Duration FIRST_RETRY = Duration.ofSeconds(1);
     private static final Duration LAST_RETRY = Duration.ofSeconds(30);
+    private static final Duration STEP_AT_SHUTDOWN = Duration.ofSeconds(1);
     private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
 
     private final Map<String, String> properties = new HashMap<>();
@@ -125,6 +126,7 @@ public final class ArchivePlugin implements SchedulerPlugin {
         shutdown.countDown();
         if (node != null) {
             node.stopSweep();
+            node.awaitSettled();
         }
     }
 
@@ -133,6 +135,7 @@ public final class ArchivePlugin implements SchedulerPlugin {
         private final String name;
         private final PluginSettings settings;
         private final ArchiveSchedule schedule;
+        private final Thread thread;
         private boolean stored;
         private final Set<String> loggedFaults = new HashSet<>();
 
@@ -140,14 +143,23 @@ public final class ArchivePlugin implements SchedulerPlugin {
             this.name = name;
             this.settings = settings;
             this.schedule = new ArchiveSchedule(scheduler, name, settings);
+            this.thread = new Thread(this::settle, "usage-archiver-" + name);
         }
 
         void start() {
             log.info("Archiver {} starts: {}", name, settings.toProperties());
             store();
-            Thread thread = new Thread(this::settle, "usage-archiver-" + name);
             thread.setDaemon(true);
             thread.start();
+        }
+
+        /** Lets a step in the background end before the job store's pool is closed under it. */
+        void awaitSettled() {
+            try {
+                thread.join(STEP_AT_SHUTDOWN.toMillis());
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
         }
 
         void stopSweep() {
