@@ -27,6 +27,7 @@ public final class Archiver {
     private static final Logger log = LoggerFactory.getLogger(Archiver.class);
 
     private final ArchivePair<?> pair;
+    private final String table;
     private final ConnectionSource connections;
     private final ArchiveSettings settings;
     private final SweepListener listener;
@@ -36,6 +37,7 @@ public final class Archiver {
 
     private Archiver(Builder builder) {
         pair = builder.pair;
+        table = Shape.qualified(pair.hot()).unquotedName().toString();
         connections = builder.connections;
         settings = builder.settings;
         listener = new GuardedListener(builder.listener);
@@ -60,7 +62,7 @@ public final class Archiver {
         try (Session session = Session.open(connections, never)) {
             session.transaction(TransactionLimits.page(settings), tx -> SchemaCheck.run(tx, pair));
         } catch (DataAccessException e) {
-            throw new ArchiveException("Could not check the schema of " + pair.hot() + ": " + Faults.message(e), e);
+            throw new ArchiveException("Could not check the schema of " + table + ": " + Faults.message(e), e);
         }
     }
 
@@ -110,10 +112,9 @@ public final class Archiver {
             sweep = new Sweep<>(pair, settings, session, retry, stop, listener, cutoff, ledger, shape);
         } catch (DataAccessException | Session.LostException | StopSignal.StoppedException e) {
             if (stop.requested()) {
-                throw new SweepStoppedException(pair.hot().toString(), e);
+                throw new SweepStoppedException(table, e);
             }
-            throw new SweepFailedException(
-                    "A sweep of " + pair.hot() + " could not begin: " + Faults.message(e), e, null);
+            throw new SweepFailedException("A sweep of " + table + " could not begin: " + Faults.message(e), e, null);
         }
         try {
             StopReason reason = sweep.run();
@@ -140,7 +141,7 @@ public final class Archiver {
             return fault;
         }
         return new SweepFailedException(
-                "Sweep " + ledger.sweepId() + " of " + pair.hot() + " failed: " + Faults.message(fault), fault, result);
+                "Sweep " + ledger.sweepId() + " of " + table + " failed: " + Faults.message(fault), fault, result);
     }
 
     /** Closes the ledger row; once more on another connection if the first one is lost. */
