@@ -184,6 +184,13 @@ public final class Archiver {
                     result.table(),
                     String.join(", ", result.conflictingIds()));
         }
+        if (!result.rejectedIds().isEmpty()) {
+            log.warn(
+                    "{} rows of {} stay hot: the archive refuses them, for the reasons in the ledger's message. The first: {}",
+                    result.rowsRejected(),
+                    result.table(),
+                    String.join(", ", result.rejectedIds()));
+        }
     }
 
     private static String hostName() {

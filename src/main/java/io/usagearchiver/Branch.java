@@ -89,10 +89,6 @@ final class Branch<K> {
             keys = new ArrayList<>(keys);
         }
 
-        boolean isEmpty() {
-            return keys.isEmpty();
-        }
-
         K lastKey() {
             return keys.get(keys.size() - 1);
         }
