@@ -1,0 +1,149 @@
+package io.usagearchiver.quartz;
+
+import io.usagearchiver.Archiver;
+import io.usagearchiver.SchemaDriftException;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import org.quartz.Scheduler;
+import org.quartz.SchedulerException;
+import org.quartz.utils.DBConnectionManager;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What a node does at its start, beside the scheduler's own: stores the schedule, checks the tables and looks after
+ * triggers that another node left behind, in the background where the database does not answer at once.
+ */
+final class NodeStart {
+    private static final Duration FIRST_RETRY = Duration.ofSeconds(1);
+    private static final Duration LAST_RETRY = Duration.ofSeconds(30);
+    private static final Duration STEP_AT_SHUTDOWN = Duration.ofSeconds(1);
+    private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
+
+    private final String name;
+    private final PluginSettings settings;
+    private final ArchiveSchedule schedule;
+    private final Thread thread;
+    private final CountDownLatch shutdown = new CountDownLatch(1);
+    private boolean stored;
+    private final Set<String> loggedFaults = new HashSet<>();
+
+    NodeStart(String name, Scheduler scheduler, PluginSettings settings) {
+        this.name = name;
+        this.settings = settings;
+        this.schedule = new ArchiveSchedule(scheduler, name, settings);
+        this.thread = new Thread(this::settle, "usage-archiver-" + name);
+    }
+
+    void start() {
+        log.info("Archiver {} starts: {}", name, settings.toProperties());
+        store();
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    /** Stops the sweep, and lets a step in the background end before the job store's pool is closed under it. */
+    void shutdown() {
+        shutdown.countDown();
+        stopSweep();
+        try {
+            thread.join(STEP_AT_SHUTDOWN.toMillis());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void stopSweep() {
+        try {
+            schedule.interrupt();
+        } catch (SchedulerException e) {
+            log.warn("Archiver {} could not stop its sweep", name, e);
+        }
+    }
+
+    /**
+     * Stores the schedule and checks the tables, until the database has answered to both. Where the check had to wait,
+     * so had the startup sweep, which failed: the schedule is stored once more, to run it now. Then looks after triggers
+     * that are due, until they have fired.
+     */
+    private void settle() {
+        try {
+            int checks = attempt(this::store) > 0 ? attempt(this::check) : 0;
+            if (checks > 0) {
+                stored = checks == 1;
+                attempt(() -> store() && free());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Takes a step until it succeeds. Returns the number of attempts, or 0 if the node was shut down before. */
+    private int attempt(BooleanSupplier step) throws InterruptedException {
+        Duration pause = FIRST_RETRY;
+        for (int attempt = 1; ; attempt++) {
+            if (step.getAsBoolean()) {
+                return attempt;
+            }
+            if (shutdown.await(pause.toMillis(), TimeUnit.MILLISECONDS)) {
+                return 0;
+            }
+            pause = pause.multipliedBy(2).compareTo(LAST_RETRY) < 0 ? pause.multipliedBy(2) : LAST_RETRY;
+        }
+    }
+
+    private boolean store() {
+        if (stored) {
+            return true;
+        }
+        try {
+            schedule.store();
+            stored = true;
+        } catch (SchedulerException | RuntimeException e) {
+            fault("store its schedule; check the job store's data source", e);
+        }
+        return stored;
+    }
+
+    private boolean check() {
+        try {
+            Archiver.builder(
+                            settings.pair(),
+                            () -> DBConnectionManager.getInstance().getConnection(settings.dataSource()))
+                    .settings(settings.archive())
+                    .build()
+                    .checkSchema();
+            log.info("Archiver {}: the tables are fit to be archived", name);
+            return true;
+        } catch (SchemaDriftException e) {
+            log.error("{}\nThe scheduler goes on; each firing checks the tables again.", e.getMessage());
+            return true;
+        } catch (RuntimeException e) {
+            fault("check its tables; check data source " + settings.dataSource(), e);
+            return false;
+        }
+    }
+
+    private boolean free() {
+        try {
+            return schedule.free();
+        } catch (SchedulerException | RuntimeException e) {
+            fault("free its triggers; check the job store's data source", e);
+            return false;
+        }
+    }
+
+    /** Logs each fault once, not at each attempt: a pool without connections has several to tell in turn. */
+    private void fault(String task, Exception e) {
+        String message = "Archiver " + name + " keeps trying, but could not " + task + ": " + e.getMessage();
+        if (loggedFaults.add(message) && shutdown.getCount() > 0) {
+            log.error(message, e);
+        } else {
+            log.debug(message, e);
+        }
+    }
+}
