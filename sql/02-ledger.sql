@@ -8,6 +8,7 @@
 --   DRAINED      no expired row is left, but for those counted as in conflict or rejected
 --   ROWS_LOCKED  what is left was locked by other sessions; the next sweep takes it
 --   TIME_BUDGET  the time budget of the sweep was used up
+--   OUTSIDE_WINDOW  the run window was over, or had not begun
 --   INTERRUPTED  someone asked it to stop
 --   SUPERSEDED   a newer sweep of the same table took over
 --   BUSY         another operation holds the table
@@ -19,7 +20,8 @@ CREATE TABLE IF NOT EXISTS public.usage_archive_sweep (
     table_name varchar(255) NOT NULL,
     state varchar(16) NOT NULL
         CONSTRAINT usage_archive_sweep_state CHECK (state IN (
-            'RUNNING', 'DRAINED', 'ROWS_LOCKED', 'TIME_BUDGET', 'INTERRUPTED', 'SUPERSEDED', 'BUSY', 'FAILED')),
+            'RUNNING', 'DRAINED', 'ROWS_LOCKED', 'TIME_BUDGET', 'OUTSIDE_WINDOW', 'INTERRUPTED', 'SUPERSEDED', 'BUSY',
+            'FAILED')),
     -- The node that runs the sweep, and what started it: a trigger's name, or the command line.
     node varchar(255) NOT NULL,
     fired_by varchar(255) NOT NULL,
@@ -48,3 +50,12 @@ CREATE UNIQUE INDEX IF NOT EXISTS usage_archive_sweep_running
 -- The history of one table, newest first.
 CREATE INDEX IF NOT EXISTS usage_archive_sweep_history
     ON public.usage_archive_sweep (table_name, sweep_id);
+
+-- A ledger that was made before sweeps had a run window learns its state.
+-- [jooq ignore start]
+ALTER TABLE public.usage_archive_sweep
+    DROP CONSTRAINT IF EXISTS usage_archive_sweep_state,
+    ADD CONSTRAINT usage_archive_sweep_state CHECK (state IN (
+        'RUNNING', 'DRAINED', 'ROWS_LOCKED', 'TIME_BUDGET', 'OUTSIDE_WINDOW', 'INTERRUPTED', 'SUPERSEDED', 'BUSY',
+        'FAILED'));
+-- [jooq ignore stop]

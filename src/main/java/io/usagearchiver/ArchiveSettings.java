@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  *     that a frozen node holds nobody up for longer; default 10 s
  * @param retryTimeout how long a sweep keeps trying after a transient fault, such as a restart of the server, without a
  *     batch that succeeds; default 5 min
+ * @param pace how the sweep spares what else uses the database; default {@link Pace#full()}
  */
 public record ArchiveSettings(
         int retentionMonths,
@@ -28,7 +29,8 @@ public record ArchiveSettings(
         Duration lockTimeout,
         Duration statementTimeout,
         Duration idleTransactionTimeout,
-        Duration retryTimeout) {
+        Duration retryTimeout,
+        Pace pace) {
 
     /** The default retention period, in calendar months. */
     public static final int DEFAULT_RETENTION_MONTHS = 13;
@@ -51,9 +53,7 @@ public record ArchiveSettings(
     public ArchiveSettings {
         requireRange("retentionMonths", retentionMonths, MIN_RETENTION_MONTHS, MAX_RETENTION_MONTHS);
         requireRange("batchSize", batchSize, MIN_BATCH_SIZE, MAX_BATCH_SIZE);
-        if (timeBudget != null) {
-            requireRange("timeBudget", timeBudget);
-        }
+        requireRange("timeBudget", timeBudget);
         requireRange("lockTimeout", lockTimeout);
         requireRange("statementTimeout", statementTimeout);
         requireRange("idleTransactionTimeout", idleTransactionTimeout);
@@ -69,19 +69,34 @@ public record ArchiveSettings(
                 Duration.ofSeconds(5),
                 Duration.ofSeconds(60),
                 Duration.ofSeconds(10),
-                Duration.ofMinutes(5));
+                Duration.ofMinutes(5),
+                Pace.full());
     }
 
     /** These settings with another retention period, in calendar months. */
     public ArchiveSettings withRetentionMonths(int months) {
         return new ArchiveSettings(
-                months, batchSize, timeBudget, lockTimeout, statementTimeout, idleTransactionTimeout, retryTimeout);
+                months,
+                batchSize,
+                timeBudget,
+                lockTimeout,
+                statementTimeout,
+                idleTransactionTimeout,
+                retryTimeout,
+                pace);
     }
 
     /** These settings with another batch size, in rows. */
     public ArchiveSettings withBatchSize(int rows) {
         return new ArchiveSettings(
-                retentionMonths, rows, timeBudget, lockTimeout, statementTimeout, idleTransactionTimeout, retryTimeout);
+                retentionMonths,
+                rows,
+                timeBudget,
+                lockTimeout,
+                statementTimeout,
+                idleTransactionTimeout,
+                retryTimeout,
+                pace);
     }
 
     /** These settings with another time budget, or with none. */
@@ -93,19 +108,40 @@ public record ArchiveSettings(
                 lockTimeout,
                 statementTimeout,
                 idleTransactionTimeout,
-                retryTimeout);
+                retryTimeout,
+                pace);
     }
 
     /** These settings with other timeouts. */
     public ArchiveSettings withTimeouts(Duration lock, Duration statement, Duration idleTransaction) {
         return new ArchiveSettings(
-                retentionMonths, batchSize, timeBudget, lock, statement, idleTransaction, retryTimeout);
+                retentionMonths, batchSize, timeBudget, lock, statement, idleTransaction, retryTimeout, pace);
     }
 
     /** These settings with another limit for trying again after transient faults. */
     public ArchiveSettings withRetryTimeout(Duration limit) {
         return new ArchiveSettings(
-                retentionMonths, batchSize, timeBudget, lockTimeout, statementTimeout, idleTransactionTimeout, limit);
+                retentionMonths,
+                batchSize,
+                timeBudget,
+                lockTimeout,
+                statementTimeout,
+                idleTransactionTimeout,
+                limit,
+                pace);
+    }
+
+    /** These settings with another pace. */
+    public ArchiveSettings withPace(Pace newPace) {
+        return new ArchiveSettings(
+                retentionMonths,
+                batchSize,
+                timeBudget,
+                lockTimeout,
+                statementTimeout,
+                idleTransactionTimeout,
+                retryTimeout,
+                newPace);
     }
 
     private static void requireRange(String name, int value, int min, int max) {
@@ -115,7 +151,10 @@ public record ArchiveSettings(
         }
     }
 
-    private static void requireRange(String name, Duration value) {
+    static void requireRange(String name, @Nullable Duration value) {
+        if (value == null) {
+            return;
+        }
         if (value.compareTo(MIN_DURATION) < 0 || value.compareTo(MAX_DURATION) > 0) {
             throw new IllegalArgumentException(name + " = " + value + ": must be from 1 ms to 48 h");
         }

@@ -5,7 +5,10 @@ import java.net.UnknownHostException;
 import java.time.Clock;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
+import org.jooq.DSLContext;
 import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -30,7 +33,7 @@ public final class Archiver {
     private final String table;
     private final ConnectionSource connections;
     private final ArchiveSettings settings;
-    private final SweepListener listener;
+    private final List<SweepListener> listeners;
     private final @Nullable Clock clock;
     private final String node;
     private final String firedBy;
@@ -40,7 +43,7 @@ public final class Archiver {
         table = Shape.qualified(pair.hot()).unquotedName().toString();
         connections = builder.connections;
         settings = builder.settings;
-        listener = new GuardedListener(builder.listener);
+        listeners = List.copyOf(builder.listeners);
         clock = builder.clock;
         node = builder.node == null ? hostName() : builder.node;
         firedBy = builder.firedBy;
@@ -54,15 +57,40 @@ public final class Archiver {
     /**
      * Checks that the live tables allow rows to be moved. A sweep does this itself.
      *
-     * @throws SchemaDriftException if they do not, with all that is wrong
+     * @throws SchemaDriftException if they do not, with all that is wrong; or if replicas are to be waited for, and the
+     *     role may not look at them
      * @throws ArchiveException if the database does not answer
      */
     public void checkSchema() {
         StopSignal never = new StopSignal();
         try (Session session = Session.open(connections, never)) {
-            session.transaction(TransactionLimits.page(settings), tx -> SchemaCheck.run(tx, pair));
+            session.transaction(TransactionLimits.page(settings), this::check);
         } catch (DataAccessException e) {
             throw new ArchiveException("Could not check the schema of " + table + ": " + Faults.message(e), e);
+        }
+    }
+
+    private Shape check(DSLContext tx) {
+        Shape shape = SchemaCheck.run(tx, pair);
+        String missing = settings.pace().maxReplicaLag() == null ? null : ReplicaLag.missingPrivilege(tx);
+        if (missing != null) {
+            throw new SchemaDriftException(table, List.of(missing));
+        }
+        return shape;
+    }
+
+    /** Looks whether the archiver can do its work, and how its last sweep ended. Waits no longer than a few seconds. */
+    public Health health() {
+        StopSignal never = new StopSignal();
+        try (Session session = Session.open(connections, never)) {
+            return session.transaction(TransactionLimits.close(settings), tx -> {
+                check(tx);
+                return Health.read(tx, table);
+            });
+        } catch (SchemaDriftException e) {
+            return new Health(Health.Status.DISABLED, String.valueOf(e.getMessage()), null);
+        } catch (ArchiveException | DataAccessException e) {
+            return new Health(Health.Status.NO_ANSWER, Faults.message(e), null);
         }
     }
 
@@ -80,36 +108,50 @@ public final class Archiver {
      *
      * @param stop stops the sweep from another thread
      * @return what was done and why it stopped, as the ledger says
-     * @throws SchemaDriftException if the tables do not allow it; nothing was moved since they did not
+     * @throws SchemaDriftException if the database does not allow it; nothing was moved since it did not
      * @throws SweepStoppedException if it was asked to stop before it began
      * @throws SweepFailedException if a fault ended it
      * @throws ArchiveException if there is no connection to be had
      */
     public SweepResult sweep(StopSignal stop) {
+        List<SweepListener> all = new ArrayList<>(listeners);
+        all.add(new ProgressLog());
+        SweepListener listener = new GuardedListener(all);
         try (Session session = Session.open(connections, stop)) {
-            SweepResult result = sweep(session, stop);
+            SweepResult result = sweep(session, stop, listener);
             report(result);
             listener.sweepEnded(result);
             return result;
+        } catch (SweepStoppedException e) {
+            throw e;
+        } catch (ArchiveException e) {
+            listener.sweepFailed(table, e);
+            throw e;
         } finally {
             stop.finish();
         }
     }
 
-    private SweepResult sweep(Session session, StopSignal stop) {
+    private SweepResult sweep(Session session, StopSignal stop, SweepListener listener) {
         Retry retry = new Retry(settings.retryTimeout(), stop);
         Ledger ledger;
         Sweep<?> sweep;
         try {
-            Shape shape = retry.run(
-                    () -> session.transaction(TransactionLimits.page(settings), tx -> SchemaCheck.run(tx, pair)));
-            LocalDateTime now = clock == null
-                    ? retry.run(() -> session.transaction(TransactionLimits.page(settings), NaiveUtc::now))
-                    : LocalDateTime.ofInstant(clock.instant(), ZoneOffset.UTC);
-            LocalDateTime cutoff = NaiveUtc.monthsBefore(now, settings.retentionMonths());
+            Shape shape = retry.run(() -> session.transaction(TransactionLimits.page(settings), this::check));
+            Supplier<LocalDateTime> now = clock(session, retry);
+            LocalDateTime cutoff = NaiveUtc.monthsBefore(now.get(), settings.retentionMonths());
+            RunWindow window = settings.pace().runWindow();
+            if (window != null && !window.contains(now.get().toLocalTime())) {
+                Ledger refused = retry.run(() -> session.transaction(
+                        TransactionLimits.open(settings),
+                        tx -> Ledger.refuse(
+                                tx, pair, shape.table(), cutoff, node, firedBy, StopReason.OUTSIDE_WINDOW)));
+                return close(session, refused, StopReason.OUTSIDE_WINDOW, null, new KeptBack<>());
+            }
             ledger = retry.run(() ->
                     Ledger.open(session, TransactionLimits.open(settings), pair, shape.table(), cutoff, node, firedBy));
-            sweep = new Sweep<>(pair, settings, session, retry, stop, listener, cutoff, ledger, shape);
+            Pacing pacing = new Pacing(settings, stop, now, "Sweep " + ledger.sweepId() + " of " + table);
+            sweep = new Sweep<>(pair, settings, session, retry, stop, listener, cutoff, ledger, shape, pacing);
         } catch (DataAccessException | Session.LostException | StopSignal.StoppedException e) {
             if (stop.requested()) {
                 throw new SweepStoppedException(table, e);
@@ -124,6 +166,16 @@ public final class Archiver {
             stop.finish();
             throw failed(session, ledger, sweep.keptBack(), e);
         }
+    }
+
+    /** The injected clock; else the database's, read once and counted on from there. */
+    private Supplier<LocalDateTime> clock(Session session, Retry retry) {
+        if (clock != null) {
+            return () -> LocalDateTime.ofInstant(clock.instant(), ZoneOffset.UTC);
+        }
+        LocalDateTime read = retry.run(() -> session.transaction(TransactionLimits.page(settings), NaiveUtc::now));
+        long nanos = System.nanoTime();
+        return () -> read.plusNanos(System.nanoTime() - nanos);
     }
 
     private RuntimeException failed(Session session, Ledger ledger, KeptBack<?> keptBack, RuntimeException fault) {
@@ -206,7 +258,7 @@ public final class Archiver {
         private final ArchivePair<?> pair;
         private final ConnectionSource connections;
         private ArchiveSettings settings = ArchiveSettings.defaults();
-        private SweepListener listener = new SweepListener() {};
+        private final List<SweepListener> listeners = new ArrayList<>();
         private @Nullable Clock clock;
         private @Nullable String node;
         private String firedBy = "api";
@@ -222,9 +274,9 @@ public final class Archiver {
             return this;
         }
 
-        /** Who hears of the sweep; nobody unless set. */
-        public Builder listener(SweepListener newListener) {
-            listener = newListener;
+        /** Adds one who hears of the sweeps. */
+        public Builder listener(SweepListener listener) {
+            listeners.add(listener);
             return this;
         }
 

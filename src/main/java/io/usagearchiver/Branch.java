@@ -7,8 +7,11 @@ import java.util.stream.IntStream;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
+import org.jooq.Name;
 import org.jooq.Record2;
 import org.jooq.Result;
+import org.jooq.conf.Settings;
+import org.jooq.conf.StatementType;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
@@ -21,17 +24,23 @@ final class Branch<K> {
     private final ArchivePair<K> pair;
     private final Field<LocalDateTime> age;
     private final Condition expired;
+    private final Condition estimable;
 
     private Branch(ArchivePair<K> pair, int index, LocalDateTime cutoff) {
         this.pair = pair;
         this.age = pair.ages().get(index);
         Condition condition = age.lt(NaiveUtc.moment(cutoff.toString(), age.getDataType()));
+        Condition asThePlannerKnowsIt = condition;
         if (index > 0) {
+            for (Field<?> before : pair.ages().subList(0, index)) {
+                asThePlannerKnowsIt = asThePlannerKnowsIt.and(before.isNull());
+            }
             // IS NULL in a form that no index serves: the planner would read the whole NULL set, expired or not.
             condition = condition.and(
                     DSL.condition("num_nonnulls({0}) = 0", DSL.list(pair.ages().subList(0, index))));
         }
         this.expired = condition;
+        this.estimable = asThePlannerKnowsIt;
     }
 
     /** The branches of a pair, in the order in which the age columns count. */
@@ -81,6 +90,32 @@ final class Branch<K> {
                 .and(other)
                 .orderBy(age)
                 .limit(1));
+    }
+
+    /**
+     * The planner's estimate of how many rows are expired, or null where it has no statistics: it would guess then. Reads no
+     * row. All branches have to know theirs.
+     */
+    static <K> @Nullable Long estimate(DSLContext dsl, ArchivePair<K> pair, List<Branch<K>> branches) {
+        Name table = Shape.qualified(pair.hot());
+        for (Branch<K> branch : branches) {
+            boolean known = dsl.fetchSingle(
+                            "select exists (select from pg_catalog.pg_stats where schemaname = {0} and tablename = {1}"
+                                    + " and attname = {2})",
+                            DSL.val(table.first()), DSL.val(table.last()), DSL.val(branch.age.getName()))
+                    .get(0, Boolean.class);
+            if (!known) {
+                return null;
+            }
+        }
+        // With values in its text: binds would have a generic plan, which guesses a third.
+        DSLContext inlined =
+                DSL.using(dsl.configuration().derive(new Settings().withStatementType(StatementType.STATIC_STATEMENT)));
+        return branches.stream()
+                .mapToLong(branch -> Math.round(
+                        inlined.explain(inlined.selectOne().from(pair.hot()).where(branch.estimable))
+                                .rows()))
+                .sum();
     }
 
     /** Candidates in order, and where the next page begins. */

@@ -1,11 +1,10 @@
 package io.usagearchiver;
 
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Queue;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.IntSupplier;
 import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
 
@@ -21,37 +20,47 @@ final class Candidates<K> {
 
     private final PageReader<K> reader;
     private final List<Branch<K>> branches;
-    private final int batchSize;
+    private final IntSupplier batchSize;
     private final int pageSize;
     private final Set<K> without;
 
     private int branch;
     private Branch.@Nullable Page<K> cursor;
-    private final Queue<Slice<K>> slices = new ArrayDeque<>();
+    private @Nullable Slice<K> page;
     private boolean empty = true;
 
     /**
      * A pass.
      *
      * @param reader runs a query in a transaction of its own
+     * @param maxBatchSize the size of the largest batch
+     * @param batchSize the size of the next one
      * @param without keys to leave out
      */
-    Candidates(PageReader<K> reader, List<Branch<K>> branches, int batchSize, Set<K> without) {
+    Candidates(
+            PageReader<K> reader, List<Branch<K>> branches, int maxBatchSize, IntSupplier batchSize, Set<K> without) {
         this.reader = reader;
         this.branches = branches;
         this.batchSize = batchSize;
-        this.pageSize = Math.max(batchSize, Math.min(BATCHES_PER_PAGE * batchSize, ArchiveSettings.MAX_BATCH_SIZE));
+        this.pageSize =
+                Math.max(maxBatchSize, Math.min(BATCHES_PER_PAGE * maxBatchSize, ArchiveSettings.MAX_BATCH_SIZE));
         this.without = without;
     }
 
     /** The next candidates, or null at the end of the pass. */
     @Nullable
     Slice<K> next() {
-        while (slices.isEmpty() && branch < branches.size()) {
+        while (page == null && branch < branches.size()) {
             readPage();
         }
-        empty &= slices.isEmpty();
-        return slices.poll();
+        if (page == null) {
+            return null;
+        }
+        empty = false;
+        Slice<K> left = page;
+        int size = Math.min(batchSize.getAsInt(), left.keys().size());
+        page = size == left.keys().size() ? null : left.from(size);
+        return left.upTo(size);
     }
 
     /** Whether the pass has found no candidate so far. */
@@ -62,18 +71,15 @@ final class Candidates<K> {
     private void readPage() {
         Branch<K> from = branches.get(branch);
         Branch.Page<K> behind = cursor;
-        Branch.Page<K> page = reader.read(dsl -> from.page(dsl, behind, pageSize));
-        cursor = page;
-        if (page.keys().size() < pageSize) {
+        Branch.Page<K> read = reader.read(dsl -> from.page(dsl, behind, pageSize));
+        cursor = read;
+        if (read.keys().size() < pageSize) {
             branch++;
             cursor = null;
         }
-        List<K> keys = new ArrayList<>(page.keys());
+        List<K> keys = new ArrayList<>(read.keys());
         keys.removeAll(without);
-        for (int start = 0; start < keys.size(); start += batchSize) {
-            int end = Math.min(start + batchSize, keys.size());
-            slices.add(new Slice<>(from, keys.subList(start, end), page.lastAge()));
-        }
+        page = keys.isEmpty() ? null : new Slice<>(from, keys, read.lastAge());
     }
 
     /** Runs the query of a page. */
@@ -86,5 +92,13 @@ final class Candidates<K> {
      *
      * @param age of the youngest row of the page that they are from
      */
-    record Slice<K>(Branch<K> branch, List<K> keys, String age) {}
+    record Slice<K>(Branch<K> branch, List<K> keys, String age) {
+        Slice<K> upTo(int size) {
+            return new Slice<>(branch, keys.subList(0, size), age);
+        }
+
+        Slice<K> from(int size) {
+            return new Slice<>(branch, keys.subList(size, keys.size()), age);
+        }
+    }
 }

@@ -1,11 +1,12 @@
 package io.usagearchiver;
 
+import java.util.List;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A listener whose exceptions are logged and go no further. */
-record GuardedListener(SweepListener listener) implements SweepListener {
+/** Listeners, one after the other, whose exceptions are logged and go no further. */
+record GuardedListener(List<SweepListener> listeners) implements SweepListener {
     private static final Logger log = LoggerFactory.getLogger(SweepListener.class);
 
     @Override
@@ -23,11 +24,18 @@ record GuardedListener(SweepListener listener) implements SweepListener {
         tell(l -> l.sweepEnded(result));
     }
 
+    @Override
+    public void sweepFailed(String table, ArchiveException fault) {
+        tell(l -> l.sweepFailed(table, fault));
+    }
+
     private void tell(Consumer<SweepListener> event) {
-        try {
-            event.accept(listener);
-        } catch (RuntimeException e) {
-            log.warn("A sweep listener failed; the sweep goes on", e);
+        for (SweepListener listener : listeners) {
+            try {
+                event.accept(listener);
+            } catch (RuntimeException e) {
+                log.warn("A sweep listener failed; the sweep goes on", e);
+            }
         }
     }
 }

@@ -53,16 +53,7 @@ final class Ledger {
                             .where(L.TABLE_NAME.eq(table))
                             .and(L.STATE.eq(RUNNING))
                             .execute();
-                    Long id = tx.insertInto(L)
-                            .set(L.TABLE_NAME, table)
-                            .set(L.STATE, RUNNING)
-                            .set(L.NODE, node)
-                            .set(L.FIRED_BY, firedBy)
-                            .set(L.CUTOFF, NaiveUtc.moment(cutoff.toString(), L.CUTOFF.getDataType()))
-                            .set(L.STARTED_AT, NaiveUtc.NOW)
-                            .returningResult(L.SWEEP_ID)
-                            .fetchSingle()
-                            .value1();
+                    Long id = insert(tx, table, cutoff, node, firedBy, RUNNING);
                     return new Ledger(pair, id);
                 });
             } catch (DataAccessException e) {
@@ -71,6 +62,33 @@ final class Ledger {
                 }
             }
         }
+    }
+
+    /** Writes the row of a sweep that ends before it begins. One that is RUNNING goes on. */
+    static Ledger refuse(
+            DSLContext tx,
+            ArchivePair<?> pair,
+            String table,
+            LocalDateTime cutoff,
+            String node,
+            String firedBy,
+            StopReason reason) {
+        return new Ledger(pair, insert(tx, table, cutoff, node, firedBy, reason.name()));
+    }
+
+    private static long insert(
+            DSLContext tx, String table, LocalDateTime cutoff, String node, String firedBy, String state) {
+        return tx.insertInto(L)
+                .set(L.TABLE_NAME, table)
+                .set(L.STATE, state)
+                .set(L.NODE, node)
+                .set(L.FIRED_BY, firedBy)
+                .set(L.CUTOFF, NaiveUtc.moment(cutoff.toString(), L.CUTOFF.getDataType()))
+                .set(L.STARTED_AT, NaiveUtc.NOW)
+                .set(L.FINISHED_AT, state.equals(RUNNING) ? DSL.castNull(L.FINISHED_AT) : NaiveUtc.NOW)
+                .returningResult(L.SWEEP_ID)
+                .fetchSingle()
+                .value1();
     }
 
     long sweepId() {
@@ -121,6 +139,17 @@ final class Ledger {
         }
         return new Counts(
                 row.get(L.BATCHES), row.get(L.ROWS_MOVED), row.get(L.ROWS_IN_CONFLICT), row.get(L.ROWS_REJECTED));
+    }
+
+    /**
+     * Reads, without a lock, whether this sweep is still the one.
+     *
+     * @throws SupersededException if the row is not RUNNING any more
+     */
+    void requireRunning(DSLContext tx) {
+        if (!tx.fetchExists(L, L.SWEEP_ID.eq(sweepId).and(L.STATE.eq(RUNNING)))) {
+            throw new SupersededException();
+        }
     }
 
     /** What has been committed. */

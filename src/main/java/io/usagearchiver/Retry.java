@@ -43,7 +43,7 @@ final class Retry {
      *
      * @throws StopSignal.StoppedException instead of another attempt, if the sweep was asked to stop
      */
-    <T> T run(Supplier<T> transaction) {
+    <T extends @Nullable Object> T run(Supplier<T> transaction) {
         boolean[] again = {false};
         try {
             return executor.get(() -> {

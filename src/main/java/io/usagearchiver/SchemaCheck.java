@@ -153,6 +153,7 @@ final class SchemaCheck {
                 .map(Field::getName)
                 .filter(column -> !ledger.columns().containsKey(column))
                 .forEach(column -> differ("ledger", name, "lacks column " + column + "; apply sql/02-ledger.sql"));
+        checkLedgerStates(name);
         boolean fenced =
                 tx.fetchSingle("""
                         select exists (select from pg_catalog.pg_index x where x.indrelid = to_regclass({0})
@@ -164,6 +165,21 @@ final class SchemaCheck {
                     "ledger",
                     name,
                     "lacks the unique index that allows one RUNNING sweep a table; apply sql/02-ledger.sql");
+        }
+    }
+
+    /** A sweep that cannot write why it stopped would stay RUNNING in the ledger. */
+    private void checkLedgerStates(String name) {
+        String allowed = tx.fetchSingle(
+                        "select string_agg(pg_get_constraintdef(oid), ' ') from pg_catalog.pg_constraint"
+                                + " where conrelid = to_regclass({0}) and conname = 'usage_archive_sweep_state'",
+                        Shape.regclass(USAGE_ARCHIVE_SWEEP))
+                .get(0, String.class);
+        if (allowed != null) {
+            Arrays.stream(StopReason.values())
+                    .filter(reason -> !allowed.contains("'" + reason + "'"))
+                    .forEach(reason ->
+                            differ("ledger", name, "does not allow state " + reason + "; apply sql/02-ledger.sql"));
         }
     }
 

@@ -3,7 +3,7 @@ package io.usagearchiver;
 import java.util.List;
 
 /**
- * The live tables are not such that rows can be moved between them without loss. Nothing was moved; a sweep that starts
+ * The database is not such that rows can be moved without loss, or as the settings ask. Nothing was moved; a sweep that starts
  * after the repair works without a restart.
  */
 public final class SchemaDriftException extends ArchiveException {
@@ -13,7 +13,7 @@ public final class SchemaDriftException extends ArchiveException {
 
     SchemaDriftException(String table, List<String> differences) {
         super(
-                "Archival of " + table + " is disabled, because the tables do not allow it:\n  - "
+                "Archival of " + table + " is disabled, because the database does not allow it:\n  - "
                         + String.join("\n  - ", differences),
                 null);
         this.differences = List.copyOf(differences);

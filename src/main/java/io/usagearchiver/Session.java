@@ -56,7 +56,7 @@ final class Session implements AutoCloseable {
      *
      * @throws LostException if the connection was lost before and there is no other to be had
      */
-    <T> T transaction(TransactionLimits limits, Function<DSLContext, T> work) {
+    <T extends @Nullable Object> T transaction(TransactionLimits limits, Function<DSLContext, T> work) {
         Connection current = connection == null ? reconnect() : connection;
         DSLContext dsl = DSL.using(
                 new DefaultConfiguration().set(current).set(SQLDialect.POSTGRES).set(tracking));

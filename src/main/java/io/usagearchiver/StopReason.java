@@ -8,6 +8,8 @@ public enum StopReason {
     ROWS_LOCKED,
     /** The sweep's time budget was used up. */
     TIME_BUDGET,
+    /** The run window was over, or had not begun: then the sweep moved nothing, and let one that was RUNNING go on. */
+    OUTSIDE_WINDOW,
     /** Someone asked it to stop. */
     INTERRUPTED,
     /** A newer sweep of the same table took over; this one moved nothing after that. */

@@ -5,6 +5,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import org.jooq.ExecuteContext;
@@ -28,7 +29,7 @@ public final class StopSignal {
     private static final Duration TIME_TO_CANCEL = Duration.ofSeconds(1);
     private static final Logger log = LoggerFactory.getLogger(StopSignal.class);
 
-    private volatile boolean requested;
+    private final CountDownLatch request = new CountDownLatch(1);
     private boolean graceOver;
     private boolean finished;
     private @Nullable Statement running;
@@ -36,15 +37,29 @@ public final class StopSignal {
 
     /** Asks the sweep to stop. Returns at once; asking again changes nothing. */
     public synchronized void request() {
-        if (!requested) {
-            requested = true;
+        if (!requested()) {
+            request.countDown();
             after(GRACE, this::endGrace);
         }
     }
 
     /** Whether the sweep was asked to stop. */
     public boolean requested() {
-        return requested;
+        return request.getCount() == 0;
+    }
+
+    /**
+     * Waits for a request, but no longer than {@code limit}.
+     *
+     * @throws StoppedException if the thread was interrupted, which counts as one
+     */
+    void await(Duration limit) {
+        try {
+            boolean ignored = request.await(limit.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new StoppedException();
+        }
     }
 
     /** Marks what the sweep executes from now on as not to be cancelled: it is closing its ledger row. */

@@ -32,13 +32,15 @@ final class Sweep<K> {
     private final LocalDateTime cutoff;
     private final Ledger ledger;
     private final List<Branch<K>> branches;
-    private final long startNanos = System.nanoTime();
+    private final Pacing pacing;
 
     private final KeptBack<K> keptBack = new KeptBack<>();
     private Shape shape;
     private long rowsMoved;
     private long batches;
     private @Nullable String oldestAge;
+    private @Nullable Duration batchTime;
+    private @Nullable Long estimate;
     private Batch.@Nullable Moved<K> inDoubt;
 
     Sweep(
@@ -50,7 +52,8 @@ final class Sweep<K> {
             SweepListener listener,
             LocalDateTime cutoff,
             Ledger ledger,
-            Shape shape) {
+            Shape shape,
+            Pacing pacing) {
         this.pair = pair;
         this.settings = settings;
         this.session = session;
@@ -61,12 +64,14 @@ final class Sweep<K> {
         this.ledger = ledger;
         this.branches = Branch.of(pair, cutoff);
         this.shape = shape;
+        this.pacing = pacing;
     }
 
     /** Sweeps, and leaves the ledger row open. */
     StopReason run() {
-        listener.sweepStarted(progress());
         try {
+            estimate = estimate();
+            listener.sweepStarted(progress());
             StopReason reason = null;
             while (reason == null) {
                 reason = pass();
@@ -89,13 +94,22 @@ final class Sweep<K> {
         return keptBack;
     }
 
+    private @Nullable Long estimate() {
+        try {
+            return read(dsl -> Branch.estimate(dsl, pair, branches));
+        } catch (RestartException e) {
+            return null;
+        }
+    }
+
     /** Goes over the candidates once. Returns why the sweep is to stop, or null if another pass is needed. */
     private @Nullable StopReason pass() {
         try {
-            Candidates<K> candidates = new Candidates<>(this::read, branches, settings.batchSize(), keptBack.keys());
+            Candidates<K> candidates =
+                    new Candidates<>(this::read, branches, settings.batchSize(), pacing::batchSize, keptBack.keys());
             boolean deleted = false;
             for (var slice = candidates.next(); slice != null; slice = candidates.next()) {
-                StopReason reason = reasonToStop();
+                StopReason reason = pacing.awaitTurn(batches > 0, this::replicas);
                 if (reason != null) {
                     return reason;
                 }
@@ -111,19 +125,18 @@ final class Sweep<K> {
         }
     }
 
-    private @Nullable StopReason reasonToStop() {
-        if (stop.requested()) {
-            return StopReason.INTERRUPTED;
-        }
-        Duration budget = settings.timeBudget();
-        boolean spent = budget != null && batches > 0 && elapsed().compareTo(budget) >= 0;
-        return spent ? StopReason.TIME_BUDGET : null;
+    /** Looks at the replicas, and whether this sweep is superseded: a wait for them can be long. */
+    private ReplicaLag.@Nullable Lag replicas(Function<DSLContext, ReplicaLag.@Nullable Lag> query) {
+        return read(tx -> {
+            ledger.requireRunning(tx);
+            return query.apply(tx);
+        });
     }
 
     /** Moves what can be moved of these keys. Returns whether a hot row was deleted. */
     private boolean move(Branch<K> branch, List<K> keys) {
         try {
-            Batch.Moved<K> moved = batch((tx, batch) -> batch.move(tx, branch, keys));
+            Batch.Moved<K> moved = batch(keys.size(), (tx, batch) -> batch.move(tx, branch, keys));
             return moved.deleted() > 0;
         } catch (DataAccessException e) {
             boolean timedOut = Faults.isCancelled(e) && !stop.requested();
@@ -137,21 +150,26 @@ final class Sweep<K> {
                 throw e;
             }
             K key = keys.get(0);
-            batch((tx, batch) -> batch.reject(tx, key, Faults.message(e)));
+            batch(1, (tx, batch) -> batch.reject(tx, key, Faults.message(e)));
             return false;
         }
     }
 
-    private Batch.Moved<K> batch(Work<K> work) {
+    private Batch.Moved<K> batch(int rows, Work<K> work) {
+        long[] startNanos = new long[1];
         while (true) {
             try {
                 Batch<K> batch = new Batch<>(pair, shape, ledger);
                 Batch.Moved<K> moved = attempt(TransactionLimits.batch(settings), tx -> {
                     inDoubt = null;
+                    // Of this attempt: waiting before another one is no work of the server.
+                    startNanos[0] = System.nanoTime();
                     Batch.Moved<K> result = work.run(tx, batch);
                     inDoubt = result;
                     return result;
                 });
+                batchTime = Duration.ofNanos(System.nanoTime() - startNanos[0]);
+                pacing.batchTook(rows, batchTime);
                 committed(moved);
                 return moved;
             } catch (Batch.ShapeChangedException e) {
@@ -190,11 +208,11 @@ final class Sweep<K> {
         return read(dsl -> branches.stream().anyMatch(branch -> branch.anyLeft(dsl, without)));
     }
 
-    private <T> T read(Function<DSLContext, T> query) {
+    private <T extends @Nullable Object> T read(Function<DSLContext, T> query) {
         return attempt(TransactionLimits.page(settings), query);
     }
 
-    private <T> T attempt(TransactionLimits limits, Function<DSLContext, T> work) {
+    private <T extends @Nullable Object> T attempt(TransactionLimits limits, Function<DSLContext, T> work) {
         return retry.run(() -> {
             if (session.isRenewed()) {
                 reconcile();
@@ -226,12 +244,17 @@ final class Sweep<K> {
                 batches);
     }
 
-    private Duration elapsed() {
-        return Duration.ofNanos(System.nanoTime() - startNanos);
-    }
-
     private SweepProgress progress() {
-        return new SweepProgress(ledger.sweepId(), shape.table(), cutoff, rowsMoved, batches, elapsed(), oldestAge);
+        return new SweepProgress(
+                ledger.sweepId(),
+                shape.table(),
+                cutoff,
+                rowsMoved,
+                batches,
+                pacing.elapsed(),
+                oldestAge,
+                batchTime,
+                estimate);
     }
 
     /** What a batch's transaction does. */

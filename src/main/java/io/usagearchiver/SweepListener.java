@@ -11,6 +11,15 @@ public interface SweepListener {
     /** A batch was committed. */
     default void batchCommitted(SweepProgress progress) {}
 
-    /** The sweep's ledger row is closed. */
+    /** The sweep's ledger row is closed, and not by a fault. */
     default void sweepEnded(SweepResult result) {}
+
+    /**
+     * A fault ended the sweep, or it could not begin.
+     *
+     * @param table the hot table, as {@code schema.table}
+     * @param fault what {@link Archiver#sweep} throws: a {@link SchemaDriftException} if the tables do not allow a sweep, a
+     *     {@link SweepFailedException}, or else there was no connection to be had
+     */
+    default void sweepFailed(String table, ArchiveException fault) {}
 }

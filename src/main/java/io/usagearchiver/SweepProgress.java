@@ -2,6 +2,7 @@ package io.usagearchiver;
 
 import java.time.Duration;
 import java.time.LocalDateTime;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,6 +16,9 @@ import org.jspecify.annotations.Nullable;
  * @param elapsed since the opening of the sweep
  * @param oldestAgeLeft the age (naive UTC, as PostgreSQL writes it) up to which the sweep has come, or null before its
  *     first page
+ * @param batchTime how long the last transaction took, or null before the first
+ * @param expiredEstimate the planner's estimate, at the opening, of the rows that were expired then, or null where it has
+ *     no statistics
  */
 public record SweepProgress(
         long sweepId,
@@ -23,4 +27,45 @@ public record SweepProgress(
         long rowsMoved,
         long batches,
         Duration elapsed,
-        @Nullable String oldestAgeLeft) {}
+        @Nullable String oldestAgeLeft,
+        @Nullable Duration batchTime,
+        @Nullable Long expiredEstimate) {
+
+    /** The moved rows per second, since the opening. */
+    public long rowsPerSecond() {
+        return rowsMoved * 1000 / Math.max(1, elapsed.toMillis());
+    }
+
+    /** The moved rows in percent of the estimate, or null without an estimate, or where it has proved too low. */
+    public @Nullable Integer percent() {
+        return expiredEstimate == null || rowsMoved >= expiredEstimate
+                ? null
+                : (int) (rowsMoved * 100 / expiredEstimate);
+    }
+
+    /** How long the sweep will still take by its pace so far, or null where {@link #percent} is, or nothing is moved yet. */
+    public @Nullable Duration timeLeft() {
+        return percent() == null || expiredEstimate == null || rowsMoved == 0
+                ? null
+                : Duration.ofMillis((long) ((double) elapsed.toMillis() * (expiredEstimate - rowsMoved) / rowsMoved));
+    }
+
+    /** One line for people: with percent and time left, or else with the age up to which the sweep has come. */
+    public String text() {
+        Integer percent = percent();
+        Duration left = timeLeft();
+        return String.format(Locale.ROOT, "%,d rows moved", rowsMoved)
+                + (percent == null ? "" : " (" + percent + " %)")
+                + String.format(Locale.ROOT, ", %,d rows/s", rowsPerSecond())
+                + (left == null
+                        ? String.format(", oldest left %.16s", oldestAgeLeft)
+                        : ", about " + text(left) + " left");
+    }
+
+    private static String text(Duration duration) {
+        if (duration.compareTo(Duration.ofMinutes(2)) < 0) {
+            return duration.toSeconds() + " s";
+        }
+        return duration.compareTo(Duration.ofHours(2)) < 0 ? duration.toMinutes() + " min" : duration.toHours() + " h";
+    }
+}

@@ -40,9 +40,11 @@ class ArchiveSettingsTest {
     @ParameterizedTest
     @ValueSource(strings = {"PT0.001S", "PT48H"})
     void the_ends_of_every_range_are_accepted(Duration duration) {
-        ArchiveSettings shortest = new ArchiveSettings(1, 1, duration, duration, duration, duration, duration);
+        ArchiveSettings shortest =
+                new ArchiveSettings(1, 1, duration, duration, duration, duration, duration, Pace.full());
         assertThat(shortest.withRetentionMonths(1200).withBatchSize(50_000))
-                .isEqualTo(new ArchiveSettings(1200, 50_000, duration, duration, duration, duration, duration));
+                .isEqualTo(new ArchiveSettings(
+                        1200, 50_000, duration, duration, duration, duration, duration, Pace.full()));
     }
 
     @Test
@@ -55,7 +57,8 @@ class ArchiveSettingsTest {
                         Duration.ofSeconds(5),
                         Duration.ofSeconds(60),
                         Duration.ofSeconds(10),
-                        Duration.ofMinutes(5)));
+                        Duration.ofMinutes(5),
+                        Pace.full()));
     }
 
     @Test
@@ -67,8 +70,8 @@ class ArchiveSettingsTest {
                 .withBatchSize(7)
                 .withRetentionMonths(8);
         assertThat(changed)
-                .isEqualTo(
-                        new ArchiveSettings(8, 7, one, one, one.plusMillis(1), one.plusMillis(2), one.plusMillis(3)));
+                .isEqualTo(new ArchiveSettings(
+                        8, 7, one, one, one.plusMillis(1), one.plusMillis(2), one.plusMillis(3), Pace.full()));
         assertThat(changed.withTimeBudget(null).timeBudget()).isNull();
     }
 

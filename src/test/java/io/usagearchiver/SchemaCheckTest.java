@@ -235,6 +235,7 @@ class SchemaCheckTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
             ALTER TABLE LEDGER DROP rows_rejected | lacks column rows_rejected
+            ALTER TABLE LEDGER DROP CONSTRAINT LEDGER_state, ADD CONSTRAINT LEDGER_state CHECK (state IN ('RUNNING', 'DRAINED', 'ROWS_LOCKED', 'TIME_BUDGET', 'INTERRUPTED', 'SUPERSEDED', 'BUSY', 'FAILED')) | does not allow state OUTSIDE_WINDOW
             DROP INDEX LEDGER_running | lacks the unique index that allows one RUNNING sweep a table
             DROP INDEX LEDGER_running; CREATE INDEX LEDGER_running ON LEDGER (table_name) WHERE state = 'RUNNING' | lacks the unique index that allows one RUNNING sweep a table
             DROP INDEX LEDGER_running; CREATE UNIQUE INDEX ON LEDGER (table_name, node) WHERE state = 'RUNNING' | lacks the unique index that allows one RUNNING sweep a table
@@ -284,7 +285,7 @@ class SchemaCheckTest {
                         named("ledger public.LEDGER lacks the unique index that allows one RUNNING sweep a table;"
                                 + " apply sql/02-ledger.sql"));
         assertThat(drift)
-                .hasMessage(named("Archival of public.HOT is disabled, because the tables do not allow it:\n  - ")
+                .hasMessage(named("Archival of public.HOT is disabled, because the database does not allow it:\n  - ")
                         + String.join("\n  - ", drift.differences()));
         assertThat(db.number("SELECT count(*) FROM usage_archive_sweep")).isZero();
         assertThat(db.number("SELECT count(*) FROM model_usage_details")).isEqualTo(1);

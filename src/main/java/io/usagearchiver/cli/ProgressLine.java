@@ -4,7 +4,6 @@ import io.usagearchiver.SweepListener;
 import io.usagearchiver.SweepProgress;
 import java.io.PrintWriter;
 import java.time.Duration;
-import java.util.Locale;
 
 /**
  * One line on a terminal that tells how far a sweep has come, written over again at most five times a second.
@@ -45,14 +44,8 @@ final class ProgressLine implements SweepListener, AutoCloseable {
     }
 
     static String text(SweepProgress progress) {
-        String oldest = progress.oldestAgeLeft();
-        return oldest == null
+        return progress.oldestAgeLeft() == null
                 ? String.format("Looking for rows older than %.16s UTC", Report.text(progress.cutoff()))
-                : String.format(
-                        Locale.ROOT,
-                        "%,d rows moved, %,d rows/s, oldest left %.16s",
-                        progress.rowsMoved(),
-                        Report.perSecond(progress.rowsMoved(), progress.elapsed()),
-                        oldest);
+                : progress.text();
     }
 }

@@ -51,6 +51,7 @@ final class Report {
             case DRAINED -> "no expired row is left" + (result.keptRowsBack() ? " but those kept back" : "");
             case ROWS_LOCKED -> "what is left is locked by other sessions";
             case TIME_BUDGET -> "the time budget is used up";
+            case OUTSIDE_WINDOW -> "it is not the time of the day to sweep, see runWindow";
             case INTERRUPTED -> "it was asked to stop";
             case SUPERSEDED -> "a newer sweep of the table took over";
             case BUSY -> "another operation holds the table";

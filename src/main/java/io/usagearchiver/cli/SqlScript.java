@@ -28,6 +28,9 @@ final class SqlScript {
     private static final Pattern TABLE = Pattern.compile("CREATE TABLE IF NOT EXISTS (\\S+) .*");
     private static final Pattern INDEX =
             Pattern.compile("CREATE (?:UNIQUE )?INDEX IF NOT EXISTS (\\w+) ON (\\w+)\\.\\w+ .*");
+    private static final Pattern CHECK =
+            Pattern.compile("ALTER TABLE (\\S+) DROP CONSTRAINT IF EXISTS (\\w+), ADD CONSTRAINT \\2 CHECK \\((.+)\\)");
+    private static final Pattern LITERAL = Pattern.compile("'[^']*'");
     private static final Pattern GRANT = Pattern.compile("GRANT (.+) ON (SCHEMA )?(\\S+) TO :\"role\"");
     private static final Pattern INSERT = Pattern.compile("INSERT INTO (\\S+) .*");
     private static final Pattern PRIVILEGE = Pattern.compile("(\\w+)(?: \\((\\w+)\\))?");
@@ -88,12 +91,26 @@ final class SqlScript {
         if (index.matches()) {
             return exists(tx, index.group(2) + "." + index.group(1));
         }
+        Matcher check = CHECK.matcher(statement);
+        if (check.matches()) {
+            return LITERAL.matcher(check.group(3)).results().allMatch(literal -> checks(tx, check, literal.group()));
+        }
         Matcher grant = GRANT.matcher(statement);
         return grant.matches() && granted(tx, grant.group(1).split(", "), grant.group(2) != null, grant.group(3));
     }
 
     private static boolean exists(DSLContext tx, String relation) {
         return holds(tx, DSL.condition("to_regclass({0}) is not null", DSL.val(relation)));
+    }
+
+    /** Whether the constraint that a statement replaces knows a value of its list. */
+    private static boolean checks(DSLContext tx, Matcher check, String literal) {
+        return holds(
+                tx,
+                DSL.condition(
+                        "exists (select from pg_catalog.pg_constraint where conrelid = to_regclass({0}) and conname = {1}"
+                                + " and position({2} in pg_get_constraintdef(oid)) > 0)",
+                        DSL.val(check.group(1)), DSL.val(check.group(2)), DSL.val(literal)));
     }
 
     private boolean granted(DSLContext tx, String[] privileges, boolean schema, String object) {
@@ -137,6 +154,9 @@ final class SqlScript {
     /** What a statement does, in a few words. */
     private String describe(String statement) {
         String text = withParameters(statement);
+        if (CHECK.matcher(text).matches()) {
+            return text.replaceAll(" DROP CONSTRAINT.*, ADD (CONSTRAINT \\w+) .*", " REPLACE $1");
+        }
         return text.startsWith("GRANT") ? text : text.replaceAll(" IF NOT EXISTS| \\(.*", "");
     }
 

@@ -40,14 +40,14 @@ public final class ArchiveJob implements InterruptableJob {
                     strings(context.getMergedJobDataMap()),
                     name -> "job data " + name + " of " + job,
                     variable -> null);
-            SweepResult result = Archiver.builder(
+            Archiver.Builder archiver = Archiver.builder(
                             settings.pair(),
                             () -> DBConnectionManager.getInstance().getConnection(settings.dataSource()))
                     .settings(settings.archive())
                     .node(context.getScheduler().getSchedulerInstanceId())
-                    .firedBy(context.getTrigger().getKey().getName())
-                    .build()
-                    .sweep(stop);
+                    .firedBy(context.getTrigger().getKey().getName());
+            SweepListeners.of(context.getScheduler(), job).forEach(archiver::listener);
+            SweepResult result = archiver.build().sweep(stop);
             context.setResult(result);
         } catch (SweepStoppedException e) {
             log.info("{}: {}", job, e.getMessage());

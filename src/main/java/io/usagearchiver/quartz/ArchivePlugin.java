@@ -1,5 +1,6 @@
 package io.usagearchiver.quartz;
 
+import io.usagearchiver.SweepListener;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -79,6 +80,39 @@ public final class ArchivePlugin implements SchedulerPlugin {
         set(PluginSettings.RETRY_TIMEOUT, value);
     }
 
+    /** The shortest pause between two batches, such as {@code 100ms}. Default: none. */
+    public void setPause(@Nullable String value) {
+        set(PluginSettings.PAUSE, value);
+    }
+
+    /** The shortest pause between two batches, as a share of the time of the one before, such as {@code 0.5}. Default 0. */
+    public void setPauseShare(@Nullable String value) {
+        set(PluginSettings.PAUSE_SHARE, value);
+    }
+
+    /** When sweeps may run, in UTC, such as {@code 22:00-06:00}. Default: always. */
+    public void setRunWindow(@Nullable String value) {
+        set(PluginSettings.RUN_WINDOW, value);
+    }
+
+    /** How long a batch should take, such as {@code 200ms}: its size follows. Default: batches of {@code batchSize} rows. */
+    public void setTargetBatchTime(@Nullable String value) {
+        set(PluginSettings.TARGET_BATCH_TIME, value);
+    }
+
+    /** How far a replica may be behind before a sweep waits, such as {@code 10s}. Default: it never waits. */
+    public void setMaxReplicaLag(@Nullable String value) {
+        set(PluginSettings.MAX_REPLICA_LAG, value);
+    }
+
+    /**
+     * The classes of {@link io.usagearchiver.SweepListener}s that hear of this node's sweeps, separated by commas, such as
+     * {@code io.usagearchiver.metrics.SweepMetrics}. Default: none.
+     */
+    public void setListeners(@Nullable String value) {
+        set(PluginSettings.LISTENERS, value);
+    }
+
     /** Quartz turns an empty value, and a reference to a property that is not there, into null. */
     private void set(String name, @Nullable String value) {
         properties.put(name, value == null ? "" : value);
@@ -89,9 +123,27 @@ public final class ArchivePlugin implements SchedulerPlugin {
         try {
             PluginSettings settings = PluginSettings.parse(
                     properties, property -> "org.quartz.plugin." + name + "." + property, System::getenv);
+            addListeners(name, scheduler);
             node = new NodeStart(name, scheduler, settings);
         } catch (IllegalArgumentException e) {
             throw new SchedulerConfigException(e.getMessage(), e);
+        }
+    }
+
+    private void addListeners(String name, Scheduler scheduler) throws SchedulerException {
+        String classes = properties.get(PluginSettings.LISTENERS);
+        if (classes == null) {
+            return;
+        }
+        try {
+            for (SweepListener listener : PluginSettings.listeners(classes)) {
+                SweepListeners.add(scheduler, name, listener);
+            }
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(
+                    "org.quartz.plugin." + name + "." + PluginSettings.LISTENERS + " = '" + classes + "': "
+                            + e.getMessage(),
+                    e);
         }
     }
 

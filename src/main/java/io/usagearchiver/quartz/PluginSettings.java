@@ -2,8 +2,13 @@ package io.usagearchiver.quartz;
 
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.ArchiveSettings;
+import io.usagearchiver.Pace;
+import io.usagearchiver.RunWindow;
+import io.usagearchiver.SweepListener;
 import io.usagearchiver.UsageDetails;
+import java.math.BigDecimal;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -48,6 +53,13 @@ public record PluginSettings(
     static final String STATEMENT_TIMEOUT = "statementTimeout";
     static final String IDLE_TRANSACTION_TIMEOUT = "idleTransactionTimeout";
     static final String RETRY_TIMEOUT = "retryTimeout";
+    static final String PAUSE = "pause";
+    static final String PAUSE_SHARE = "pauseShare";
+    static final String RUN_WINDOW = "runWindow";
+    static final String TARGET_BATCH_TIME = "targetBatchTime";
+    static final String MAX_REPLICA_LAG = "maxReplicaLag";
+    /** Of the node, not of the job: {@link ArchivePlugin} reads it, and the job store never has it. */
+    static final String LISTENERS = "listeners";
 
     /** The names of all properties. */
     public static final List<String> NAMES = List.of(
@@ -60,7 +72,13 @@ public record PluginSettings(
             LOCK_TIMEOUT,
             STATEMENT_TIMEOUT,
             IDLE_TRANSACTION_TIMEOUT,
-            RETRY_TIMEOUT);
+            RETRY_TIMEOUT,
+            PAUSE,
+            PAUSE_SHARE,
+            RUN_WINDOW,
+            TARGET_BATCH_TIME,
+            MAX_REPLICA_LAG,
+            LISTENERS);
 
     /**
      * Parses the settings.
@@ -103,7 +121,18 @@ public record PluginSettings(
                                 .parse(defaults.statementTimeout(), PluginSettings::duration),
                         reader.text(IDLE_TRANSACTION_TIMEOUT, null)
                                 .parse(defaults.idleTransactionTimeout(), PluginSettings::duration),
-                        reader.text(RETRY_TIMEOUT, null).parse(defaults.retryTimeout(), PluginSettings::duration)));
+                        reader.text(RETRY_TIMEOUT, null).parse(defaults.retryTimeout(), PluginSettings::duration),
+                        pace(reader)));
+    }
+
+    private static Pace pace(Reader reader) {
+        Pace full = Pace.full();
+        return new Pace(
+                reader.text(PAUSE, null).parse(full.pause(), PluginSettings::duration),
+                reader.text(PAUSE_SHARE, null).parse(full.pauseShare(), PluginSettings::share),
+                reader.text(RUN_WINDOW, null).parse(full.runWindow(), RunWindow::parse),
+                reader.text(TARGET_BATCH_TIME, null).parse(full.targetBatchTime(), PluginSettings::duration),
+                reader.text(MAX_REPLICA_LAG, null).parse(full.maxReplicaLag(), PluginSettings::duration));
     }
 
     /** All settings as text: {@link #parse} of it gives equal settings whatever the environment is. */
@@ -121,22 +150,63 @@ public record PluginSettings(
         properties.put(STATEMENT_TIMEOUT, text(archive.statementTimeout()));
         properties.put(IDLE_TRANSACTION_TIMEOUT, text(archive.idleTransactionTimeout()));
         properties.put(RETRY_TIMEOUT, text(archive.retryTimeout()));
+        Pace pace = archive.pace();
+        if (pace.pause() != null) {
+            properties.put(PAUSE, text(pace.pause()));
+        }
+        if (pace.pauseShare() > 0) {
+            properties.put(
+                    PAUSE_SHARE,
+                    new BigDecimal(String.valueOf(pace.pauseShare()))
+                            .stripTrailingZeros()
+                            .toPlainString());
+        }
+        if (pace.runWindow() != null) {
+            properties.put(RUN_WINDOW, pace.runWindow().toString());
+        }
+        if (pace.targetBatchTime() != null) {
+            properties.put(TARGET_BATCH_TIME, text(pace.targetBatchTime()));
+        }
+        if (pace.maxReplicaLag() != null) {
+            properties.put(MAX_REPLICA_LAG, text(pace.maxReplicaLag()));
+        }
         return properties;
     }
 
     private static ArchivePair<?> pair(String className) {
         try {
-            ClassLoader context = Thread.currentThread().getContextClassLoader();
-            ClassLoader loader = context != null ? context : PluginSettings.class.getClassLoader();
-            Object supplier =
-                    Class.forName(className, true, loader).getConstructor().newInstance();
-            if (supplier instanceof Supplier<?> s && s.get() instanceof ArchivePair<?> pair) {
+            if (instance(className) instanceof Supplier<?> s && s.get() instanceof ArchivePair<?> pair) {
                 return pair;
             }
         } catch (ReflectiveOperationException | RuntimeException | LinkageError e) {
             throw new IllegalArgumentException(pairMessage() + " (" + e + ")", e);
         }
         throw new IllegalArgumentException(pairMessage());
+    }
+
+    /** Listeners by the names of their classes, separated by commas. */
+    static List<SweepListener> listeners(String classNames) {
+        List<SweepListener> listeners = new ArrayList<>();
+        for (String className : classNames.split(",", -1)) {
+            String must =
+                    "must be names of public classes with a no-argument constructor that implement SweepListener, such"
+                            + " as io.usagearchiver.metrics.SweepMetrics, separated by commas";
+            try {
+                if (!(instance(className.strip()) instanceof SweepListener listener)) {
+                    throw new IllegalArgumentException(must);
+                }
+                listeners.add(listener);
+            } catch (ReflectiveOperationException | LinkageError e) {
+                throw new IllegalArgumentException(must + " (" + e + ")", e);
+            }
+        }
+        return listeners;
+    }
+
+    private static Object instance(String className) throws ReflectiveOperationException {
+        ClassLoader context = Thread.currentThread().getContextClassLoader();
+        ClassLoader loader = context != null ? context : PluginSettings.class.getClassLoader();
+        return Class.forName(className, true, loader).getConstructor().newInstance();
     }
 
     private static String pairMessage() {
@@ -154,6 +224,16 @@ public record PluginSettings(
             }
             throw new IllegalArgumentException("must be a whole number from " + min + " to " + max);
         };
+    }
+
+    private static final Pattern SHARE = Pattern.compile("\\d{1,3}(\\.\\d{1,3})?");
+
+    private static double share(String value) {
+        double share = SHARE.matcher(value).matches() ? Double.parseDouble(value) : Double.NaN;
+        if (share >= 0 && share <= Pace.MAX_PAUSE_SHARE) {
+            return share;
+        }
+        throw new IllegalArgumentException("must be a number from 0 to " + Pace.MAX_PAUSE_SHARE + ", such as 0.5 or 2");
     }
 
     private static final Pattern DURATION = Pattern.compile("(\\d{1,9}) ?(ms|s|m|h)");

@@ -57,7 +57,7 @@ class InitCommandTest {
         assertThat(tables()).containsExactly("usage_archive_sweep");
         assertThat(run.out().lines())
                 .containsExactly(
-                        "02-ledger.sql: 3 applied, 0 stood already",
+                        "02-ledger.sql: 3 applied, 1 stood already",
                         "  CREATE TABLE public.usage_archive_sweep",
                         "  CREATE UNIQUE INDEX usage_archive_sweep_running ON public.usage_archive_sweep",
                         "  CREATE INDEX usage_archive_sweep_history ON public.usage_archive_sweep");
@@ -95,6 +95,20 @@ class InitCommandTest {
     }
 
     @Test
+    void a_ledger_that_does_not_know_a_state_learns_it() {
+        initAsOwner(EVERYTHING);
+        db.execute("ALTER TABLE usage_archive_sweep DROP CONSTRAINT usage_archive_sweep_state,"
+                + " ADD CONSTRAINT usage_archive_sweep_state CHECK (state IN ('RUNNING', 'DRAINED'))");
+        assertThat(initAsOwner(EVERYTHING).out())
+                .contains(
+                        "02-ledger.sql: 1 applied, 3 stood already",
+                        "  ALTER TABLE public.usage_archive_sweep REPLACE CONSTRAINT usage_archive_sweep_state");
+        db.execute("INSERT INTO usage_archive_sweep (table_name, state, node, fired_by, cutoff, started_at)"
+                + " VALUES ('t', 'OUTSIDE_WINDOW', 'n', 'f', '2020-01-01', '2020-01-01')");
+        assertThat(initAsOwner(EVERYTHING).out()).contains("02-ledger.sql: 0 applied, 4 stood already");
+    }
+
+    @Test
     void only_what_is_missing_is_created_again() {
         initAsOwner(EVERYTHING);
         db.execute("DROP INDEX usage_archive_sweep_history; DELETE FROM qrtz_locks WHERE lock_name = 'STATE_ACCESS';"
@@ -102,7 +116,7 @@ class InitCommandTest {
         assertThat(initAsOwner(EVERYTHING).out().lines())
                 .containsExactly(
                         "01-usage-tables.sql: 0 applied, 18 stood already",
-                        "02-ledger.sql: 1 applied, 2 stood already",
+                        "02-ledger.sql: 1 applied, 3 stood already",
                         "  CREATE INDEX usage_archive_sweep_history ON public.usage_archive_sweep",
                         "03-quartz-tables.sql: 1 applied, 31 stood already",
                         "  INSERT INTO public.qrtz_locks",

@@ -40,7 +40,7 @@ class ReportTest {
     @ParameterizedTest
     @EnumSource
     void every_stop_reason_is_explained(StopReason reason) {
-        assertThat(Report.text(result(reason, List.of()))).containsPattern(": " + reason + ", [a-z ]{15,}\\R");
+        assertThat(Report.text(result(reason, List.of()))).containsPattern(": " + reason + ", [a-zA-Z, ]{15,}\\R");
     }
 
     @Test
@@ -74,7 +74,7 @@ class ReportTest {
     }
 
     private static SweepProgress progress(long rows, long millis, String oldest) {
-        return new SweepProgress(7, "public.t", CUTOFF, rows, 1, Duration.ofMillis(millis), oldest);
+        return new SweepProgress(7, "public.t", CUTOFF, rows, 1, Duration.ofMillis(millis), oldest, null, null);
     }
 
     private static SweepResult result(StopReason reason, List<String> rejected) {

@@ -1,8 +1,8 @@
 package io.usagearchiver.faults;
 
+import io.usagearchiver.testing.PgCtl;
 import io.usagearchiver.testing.TestDatabase;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
-import io.zonky.test.db.postgres.util.LinuxUtils;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -121,46 +121,12 @@ final class FaultServer implements AutoCloseable {
 
     /** Crashes it: no checkpoint, no answer to anybody. Returns when it is gone. */
     void stopImmediately() {
-        pgCtl("stop", "-m", "immediate");
+        PgCtl.ofServerOn(data).stop(data, "immediate");
     }
 
     /** Starts it again on the same data and port. Returns when it takes connections. */
     void startAgain() {
-        pgCtl(
-                "start",
-                "-l",
-                data.resolve("server.log").toString(),
-                "-o",
-                "-p " + port + " -c " + String.join(" -c ", SETTINGS));
-    }
-
-    private void pgCtl(String... action) {
-        try {
-            // The server's own command line, which begins with the path of its program.
-            String command = Files.readString(data.resolve("postmaster.opts")).split(" ", 2)[0];
-            List<String> arguments = new ArrayList<>();
-            if (LinuxUtils.isUnshareAvailable()) {
-                // PostgreSQL refuses to run as root.
-                arguments.addAll(List.of("unshare", "-U"));
-            }
-            arguments.add(Path.of(command).resolveSibling("pg_ctl").toString());
-            arguments.addAll(List.of("-D", data.toString(), "-w", "-t", "60"));
-            arguments.addAll(List.of(action));
-            Path output = data.resolve("pg_ctl.log");
-            int exitCode = new ProcessBuilder(arguments)
-                    .redirectErrorStream(true)
-                    .redirectOutput(output.toFile())
-                    .start()
-                    .waitFor();
-            if (exitCode != 0) {
-                throw new IllegalStateException(arguments + ": " + exitCode + "\n" + Files.readString(output));
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException(e);
-        }
+        PgCtl.ofServerOn(data).start(data, port, SETTINGS);
     }
 
     /** Stops it and deletes its data. */

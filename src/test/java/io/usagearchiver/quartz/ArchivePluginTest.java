@@ -84,6 +84,22 @@ class ArchivePluginTest {
     }
 
     @Test
+    void a_firing_outside_the_run_window_moves_nothing_and_is_in_the_ledger() throws Exception {
+        String later = db.strings("SELECT to_char(now + interval '2 hours', 'HH24:MI-')"
+                        + " || to_char(now + interval '3 hours', 'HH24:MI')"
+                        + " FROM timezone('UTC', clock_timestamp()) AS t (now)")
+                .get(0);
+        properties.setProperty(archiver("runWindow"), later);
+        insertExpired();
+        try (TestScheduler scheduler = started()) {
+            await().until(() -> db.strings("select state from usage_archive_sweep"), List.of("OUTSIDE_WINDOW")::equals);
+            assertThat(db.number("select count(*) from model_usage_details_archive"))
+                    .isZero();
+            assertThat(log.messages(Level.ERROR)).isEmpty();
+        }
+    }
+
+    @Test
     void every_property_reaches_the_sweep() throws Exception {
         properties.setProperty(archiver("retentionMonths"), "1");
         properties.setProperty(archiver("batchSize"), "10");
@@ -92,6 +108,12 @@ class ArchivePluginTest {
         properties.setProperty(archiver("statementTimeout"), "3s");
         properties.setProperty(archiver("idleTransactionTimeout"), "4s");
         properties.setProperty(archiver("retryTimeout"), "6s");
+        properties.setProperty(archiver("pause"), "7ms");
+        properties.setProperty(archiver("pauseShare"), "0.5");
+        properties.setProperty(archiver("runWindow"), "00:00-24:00");
+        properties.setProperty(archiver("targetBatchTime"), "8s");
+        properties.setProperty(archiver("maxReplicaLag"), "9s");
+        db.execute("grant pg_monitor to usage_archiver");
         properties.setProperty(archiver("cron"), "0 0 1 1 *");
         properties.setProperty(archiver("pair"), "io.usagearchiver.UsageDetails");
         insertExpired();
@@ -113,7 +135,12 @@ class ArchivePluginTest {
                             entry("lockTimeout", "2s"),
                             entry("statementTimeout", "3s"),
                             entry("idleTransactionTimeout", "4s"),
-                            entry("retryTimeout", "6s"));
+                            entry("retryTimeout", "6s"),
+                            entry("pause", "7ms"),
+                            entry("pauseShare", "0.5"),
+                            entry("runWindow", "00:00-24:00"),
+                            entry("targetBatchTime", "8s"),
+                            entry("maxReplicaLag", "9s"));
         }
     }
 

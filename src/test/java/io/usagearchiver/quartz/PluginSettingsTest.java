@@ -10,6 +10,8 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.ArchiveSettings;
+import io.usagearchiver.Pace;
+import io.usagearchiver.RunWindow;
 import io.usagearchiver.UsageDetails;
 import io.usagearchiver.testing.SampleConfig;
 import io.usagearchiver.testing.TestScheduler;
@@ -50,24 +52,30 @@ class PluginSettingsTest {
                         Duration.ofSeconds(5),
                         Duration.ofSeconds(60),
                         Duration.ofSeconds(10),
-                        Duration.ofMinutes(5)));
+                        Duration.ofMinutes(5),
+                        Pace.full()));
     }
 
     @Test
     void every_setting_is_a_property() {
-        PluginSettings settings = parse(
-                Map.of(
-                        "dataSource", "other",
-                        "pair", OtherPair.class.getName(),
-                        "retentionMonths", "1",
-                        "cron", "0 0 1 * *",
-                        "batchSize", "2",
-                        "timeBudget", "3h",
-                        "lockTimeout", "4ms",
-                        "statementTimeout", "5m",
-                        "idleTransactionTimeout", "6s",
-                        "retryTimeout", "7m"),
-                Map.of());
+        Map<String, String> properties = new HashMap<>(Map.of(
+                "dataSource", "other",
+                "pair", OtherPair.class.getName(),
+                "retentionMonths", "1",
+                "cron", "0 0 1 * *",
+                "batchSize", "2",
+                "timeBudget", "3h",
+                "lockTimeout", "4ms",
+                "statementTimeout", "5m",
+                "idleTransactionTimeout", "6s",
+                "retryTimeout", "7m"));
+        properties.putAll(Map.of(
+                "pause", "8ms",
+                "pauseShare", "0.5",
+                "runWindow", "22:00-06:00",
+                "targetBatchTime", "9ms",
+                "maxReplicaLag", "10s"));
+        PluginSettings settings = parse(properties, Map.of());
 
         assertThat(settings)
                 .isEqualTo(new PluginSettings(
@@ -82,7 +90,14 @@ class PluginSettingsTest {
                                 Duration.ofMillis(4),
                                 Duration.ofMinutes(5),
                                 Duration.ofSeconds(6),
-                                Duration.ofMinutes(7))));
+                                Duration.ofMinutes(7),
+                                new Pace(
+                                        Duration.ofMillis(8),
+                                        0.5,
+                                        RunWindow.parse("22:00-06:00"),
+                                        Duration.ofMillis(9),
+                                        Duration.ofSeconds(10)))));
+        assertThat(settings.toProperties()).containsExactlyInAnyOrderEntriesOf(properties);
     }
 
     @ParameterizedTest
@@ -141,8 +156,15 @@ class PluginSettingsTest {
         "172800000ms, 48h"
     })
     void durations_have_a_unit(String text, String same) {
-        for (String name :
-                List.of("timeBudget", "lockTimeout", "statementTimeout", "idleTransactionTimeout", "retryTimeout")) {
+        for (String name : List.of(
+                "timeBudget",
+                "lockTimeout",
+                "statementTimeout",
+                "idleTransactionTimeout",
+                "retryTimeout",
+                "pause",
+                "targetBatchTime",
+                "maxReplicaLag")) {
             assertThat(effective(with(name, text), Map.of()).get(name)).isEqualTo(same);
         }
     }
@@ -192,7 +214,10 @@ class PluginSettingsTest {
                                 "lockTimeout",
                                 "statementTimeout",
                                 "idleTransactionTimeout",
-                                "retryTimeout")
+                                "retryTimeout",
+                                "pause",
+                                "targetBatchTime",
+                                "maxReplicaLag")
                         .map(name -> arguments(name, value, "must be a duration from 1ms to 48h")));
         Stream<Arguments> crons = Stream.of(
                 arguments("cron", "garbage", "number of fields is 1"),
@@ -211,7 +236,13 @@ class PluginSettingsTest {
                 .map(value -> arguments("pair", value, "implements Supplier<ArchivePair<?>>, such as "));
         Stream<Arguments> sources =
                 Stream.of("", " ").map(value -> arguments("dataSource", value, "must be the name of a data source"));
-        return Stream.of(numbers, durations, crons, pairs, sources).flatMap(all -> all);
+        Stream<Arguments> shares = Stream.of(
+                        "", "-1", "100.1", "101", "1000", "NaN", "1e1", ".5", "0,5", "50 %", "0.1234")
+                .map(value -> arguments("pauseShare", value, "must be a number from 0 to 100, such as 0.5 or 2"));
+        Stream<Arguments> windows = Stream.of("", "22-6", "22:00-22:00")
+                .map(value -> arguments("runWindow", value, "must be a window of the day in UTC, such as 22:00-06:00"));
+        return Stream.of(numbers, durations, crons, pairs, sources, shares, windows)
+                .flatMap(all -> all);
     }
 
     @ParameterizedTest
@@ -228,6 +259,13 @@ class PluginSettingsTest {
                     .withMessageStartingWith("environment variable " + variable + " = '" + value.strip() + "': ")
                     .withMessageContaining(allowed);
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, 0", "0.5, 0.5", "2, 2.0", "100, 100.0", "100.000, 100", "0.001, 0.001"})
+    void a_share_is_a_number(String text, double share) {
+        assertThat(parse(with("pauseShare", text), Map.of()).archive().pace().pauseShare())
+                .isEqualTo(share);
     }
 
     @Test

@@ -1,0 +1,86 @@
+package io.usagearchiver;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class AdaptiveSizeTest {
+    private static final Duration TARGET = Duration.ofMillis(200);
+
+    @Test
+    void without_a_target_the_size_is_always_the_most() {
+        AdaptiveSize size = new AdaptiveSize(5000, null);
+        size.took(5000, Duration.ofHours(1));
+        assertThat(size.size()).isEqualTo(5000);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 1", "99, 99", "100, 100", "50000, 100"})
+    void it_begins_with_a_hundred_rows_or_the_most(int max, int first) {
+        assertThat(new AdaptiveSize(max, TARGET).size()).isEqualTo(first);
+    }
+
+    @Test
+    void on_a_steady_server_it_finds_the_size_that_takes_the_target_time_and_stays_there() {
+        AdaptiveSize size = new AdaptiveSize(50_000, TARGET);
+        // 20 rows a millisecond.
+        assertThat(sizes(size, 20, 8)).containsExactly(200, 400, 800, 1600, 3200, 4000, 4000, 4000);
+    }
+
+    @Test
+    void on_a_fast_server_it_stops_at_the_most() {
+        AdaptiveSize size = new AdaptiveSize(1000, TARGET);
+        assertThat(sizes(size, 100, 6)).containsExactly(200, 400, 800, 1000, 1000, 1000);
+    }
+
+    @Test
+    void a_slow_patch_shrinks_it_at_once_and_it_recovers_afterwards() {
+        AdaptiveSize size = new AdaptiveSize(1000, TARGET);
+        sizes(size, 20, 6);
+        size.took(1000, Duration.ofSeconds(5));
+        assertThat(size.size()).isEqualTo(40);
+        assertThat(sizes(size, 20, 6)).containsExactly(80, 160, 320, 640, 1000, 1000);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1000, 10", "10, 10", "9, 9", "1, 1"})
+    void however_slow_it_is_it_does_not_go_below_ten_rows_or_the_most(int max, int least) {
+        AdaptiveSize size = new AdaptiveSize(max, TARGET);
+        size.took(size.size(), Duration.ofHours(1));
+        size.took(size.size(), Duration.ofHours(1));
+        assertThat(size.size()).isEqualTo(least);
+    }
+
+    @Test
+    void a_small_batch_that_was_fast_says_nothing_and_one_that_was_slow_much() {
+        AdaptiveSize size = new AdaptiveSize(1000, TARGET);
+        sizes(size, 100, 6);
+        size.took(7, Duration.ofMillis(20));
+        assertThat(size.size()).isEqualTo(1000);
+        size.took(100, Duration.ofMillis(400));
+        assertThat(size.size()).isEqualTo(50);
+    }
+
+    @Test
+    void a_batch_without_rows_or_without_time_does_no_harm() {
+        AdaptiveSize size = new AdaptiveSize(1000, TARGET);
+        size.took(0, Duration.ofHours(1));
+        assertThat(size.size()).isEqualTo(100);
+        size.took(100, Duration.ZERO);
+        assertThat(size.size()).isEqualTo(200);
+    }
+
+    private static List<Integer> sizes(AdaptiveSize size, int rowsPerMilli, int batches) {
+        List<Integer> sizes = new ArrayList<>();
+        for (int batch = 0; batch < batches; batch++) {
+            size.took(size.size(), Duration.ofNanos(size.size() * 1_000_000L / rowsPerMilli));
+            sizes.add(size.size());
+        }
+        return sizes;
+    }
+}
