@@ -85,7 +85,7 @@ final class ConfigFile {
      * @throws BadSettingsException for the first bad one
      */
     PluginSettings archiver(@Nullable String plugin, Map<String, String> overrides) {
-        SortedSet<String> names = archivers();
+        SortedSet<String> names = archiverNames();
         if (plugin == null && names.size() > 1) {
             throw new BadSettingsException(path + " has several archivers; name one with --plugin: " + names);
         }
@@ -109,15 +109,17 @@ final class ConfigFile {
     }
 
     /**
-     * Checks the settings of all archivers in the file.
+     * The settings of all archivers in the file, by the plugins' names.
      *
      * @throws BadSettingsException for the first bad one, or if there is no archiver
      */
-    void requireArchivers() {
-        archivers().forEach(name -> archiver(name, Map.of()));
+    Map<String, PluginSettings> archivers() {
+        Map<String, PluginSettings> archivers = new TreeMap<>();
+        archiverNames().forEach(name -> archivers.put(name, archiver(name, Map.of())));
+        return archivers;
     }
 
-    private SortedSet<String> archivers() {
+    private SortedSet<String> archiverNames() {
         SortedSet<String> names = new TreeSet<>();
         withPrefix(PLUGIN).forEach((key, value) -> {
             if (key.endsWith(".class") && value.strip().equals(ArchivePlugin.class.getName())) {

@@ -1,14 +1,31 @@
 package io.usagearchiver.cli;
 
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.usagearchiver.Archiver;
+import io.usagearchiver.metrics.SweepMetrics;
+import io.usagearchiver.quartz.PluginSettings;
+import io.usagearchiver.quartz.SweepListeners;
+import java.io.PrintWriter;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
 import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
 import org.quartz.impl.StdSchedulerFactory;
+import org.quartz.utils.DBConnectionManager;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
 
 @Command(
         name = "node",
@@ -26,25 +43,89 @@ import picocli.CommandLine.ParentCommand;
             "2:Bad usage or settings; nothing was done."
         })
 final class NodeCommand implements Callable<Integer> {
+    private static final int MAX_PORT = 65535;
+
     @ParentCommand
     @SuppressWarnings("NullAway.Init")
     private Main main;
 
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
     @Mixin
     private ConfigOption option = new ConfigOption();
+
+    @Option(
+            names = "--metrics-port",
+            order = 2,
+            paramLabel = "PORT",
+            description =
+                    "Serve http://127.0.0.1:PORT/metrics, for Prometheus, and /health: 200 if all is well, else 503"
+                            + " and why. 0 takes a free port and prints it.")
+    private @Nullable Integer port;
+
+    @Option(
+            names = "--metrics-address",
+            order = 3,
+            paramLabel = "ADDRESS",
+            description = "Serve them on another of this machine's addresses; 0.0.0.0 is all of them. There is no"
+                    + " authentication.")
+    private @Nullable String address;
 
     @Override
     public Integer call() throws SchedulerException, InterruptedException {
         ConfigFile file = option.read(main.environment());
-        file.requireArchivers();
-        Properties properties = file.properties();
-        properties.setProperty(StdSchedulerFactory.PROP_SCHED_INTERRUPT_JOBS_ON_SHUTDOWN_WITH_WAIT, "true");
-        CountDownLatch signal = new CountDownLatch(1);
-        Scheduler scheduler = new StdSchedulerFactory(properties).getScheduler();
-        main.termination().onSignal(signal::countDown);
-        scheduler.start();
-        signal.await();
-        scheduler.shutdown(true);
+        Map<String, PluginSettings> archivers = file.archivers();
+        PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+        SweepMetrics metrics = new SweepMetrics(registry);
+        List<NodeHealth> health = new ArrayList<>();
+        archivers.forEach((name, settings) -> health.add(new NodeHealth(name, archiver(settings))));
+        try (StatusServer server = serve(registry, health)) {
+            Properties properties = file.properties();
+            properties.setProperty(StdSchedulerFactory.PROP_SCHED_INTERRUPT_JOBS_ON_SHUTDOWN_WITH_WAIT, "true");
+            CountDownLatch signal = new CountDownLatch(1);
+            Scheduler scheduler = new StdSchedulerFactory(properties).getScheduler();
+            for (NodeHealth archiver : health) {
+                SweepListeners.add(scheduler, archiver.name(), metrics);
+                SweepListeners.add(scheduler, archiver.name(), archiver);
+            }
+            main.termination().onSignal(signal::countDown);
+            if (server != null) {
+                PrintWriter out = spec.commandLine().getOut();
+                out.println("Serving " + server.url() + "/metrics and " + server.url() + "/health");
+                out.flush();
+            }
+            scheduler.start();
+            signal.await();
+            scheduler.shutdown(true);
+        }
         return 0;
+    }
+
+    private @Nullable StatusServer serve(PrometheusMeterRegistry registry, List<NodeHealth> health) {
+        if (port == null) {
+            if (address != null) {
+                throw new BadSettingsException("--metrics-address needs --metrics-port as well");
+            }
+            return null;
+        }
+        if (port < 0 || port > MAX_PORT) {
+            throw new BadSettingsException("--metrics-port " + port + ": must be from 0 to " + MAX_PORT);
+        }
+        try {
+            InetAddress listen =
+                    address == null ? InetAddress.getLoopbackAddress() : InetAddress.getAllByName(address)[0];
+            return new StatusServer(listen, port, registry::scrape, health);
+        } catch (UnknownHostException e) {
+            throw new BadSettingsException("--metrics-address " + address + ": there is no such address");
+        }
+    }
+
+    private static Archiver archiver(PluginSettings settings) {
+        return Archiver.builder(
+                        settings.pair(), () -> DBConnectionManager.getInstance().getConnection(settings.dataSource()))
+                .settings(settings.archive())
+                .build();
     }
 }

@@ -65,6 +65,10 @@ final class SweepCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws SchedulerException, SQLException {
+        if (main.terminal()) {
+            // For logback.xml: the line on the terminal tells the progress.
+            System.setProperty("usagearchiver.log.progress", "WARN");
+        }
         ConfigFile file = options.read(main.environment());
         PluginSettings settings = file.archiver(options.plugin(), overridesByName());
         StopSignal stop = new StopSignal();

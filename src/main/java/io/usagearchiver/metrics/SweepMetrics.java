@@ -1,0 +1,105 @@
+package io.usagearchiver.metrics;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Metrics;
+import io.usagearchiver.ArchiveException;
+import io.usagearchiver.SchemaDriftException;
+import io.usagearchiver.SweepFailedException;
+import io.usagearchiver.SweepListener;
+import io.usagearchiver.SweepProgress;
+import io.usagearchiver.SweepResult;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Counts what the sweeps of this node do. Each meter has the tag {@value #TABLE}, the hot table as {@code schema.table}, and
+ * is there from the table's first sweep on this node on.
+ *
+ * <ul>
+ *   <li>{@value #ROWS_MOVED}, counter: rows moved into the archive, counted with each batch
+ *   <li>{@value #ROWS_KEPT_BACK}, counter by {@value #REASON} ({@code conflict}, {@code rejected}): rows that had to stay
+ *       hot, in each sweep again
+ *   <li>{@value #BATCHES}, counter, and {@value #BATCH_TIME}, timer: transactions, and how long they took
+ *   <li>{@value #SWEEPS}, counter by {@value #STOP_REASON}: a {@link io.usagearchiver.StopReason}, or {@value
+ *       #DISABLED} where the database did not allow the sweep
+ *   <li>{@value #SWEEP_TIME}, timer: how long sweeps took from the opening to the closing of their ledger rows
+ *   <li>{@value #BACKLOG_AGE}, gauge in seconds: from the age up to which this node's last sweep has come to the cutoff; 0
+ *       when it was drained, not a number when another sweep took over, or it could not begin
+ *   <li>{@value #RUNNING}, gauge: 1 while a sweep runs on this node, else 0
+ *   <li>{@value #LAST_SUCCESS}, gauge in seconds since 1970, by this node's clock: when a sweep last came to its end here,
+ *       drained but for locked or kept-back rows, or at the end of its time; not a number until then
+ * </ul>
+ *
+ * <p>Gauges of a name and table that the registry has already are replaced. Thread-safe.
+ */
+public final class SweepMetrics implements SweepListener {
+    /** Rows moved. */
+    public static final String ROWS_MOVED = "usage.archive.rows.moved";
+    /** Rows that had to stay hot. */
+    public static final String ROWS_KEPT_BACK = "usage.archive.rows.kept.back";
+    /** Transactions. */
+    public static final String BATCHES = "usage.archive.batches";
+    /** How long transactions took. */
+    public static final String BATCH_TIME = "usage.archive.batch.time";
+    /** Sweeps by their end. */
+    public static final String SWEEPS = "usage.archive.sweeps";
+    /** How long sweeps took. */
+    public static final String SWEEP_TIME = "usage.archive.sweep.time";
+    /** From the age up to which a sweep has come to the cutoff. */
+    public static final String BACKLOG_AGE = "usage.archive.backlog.age";
+    /** Whether a sweep runs. */
+    public static final String RUNNING = "usage.archive.running";
+    /** When a sweep last succeeded. */
+    public static final String LAST_SUCCESS = "usage.archive.last.success";
+
+    /** The tag of all meters: the hot table. */
+    public static final String TABLE = "table";
+    /** The tag of {@link #ROWS_KEPT_BACK}. */
+    public static final String REASON = "reason";
+    /** The tag of {@link #SWEEPS}. */
+    public static final String STOP_REASON = "stop.reason";
+    /** The value of {@link #STOP_REASON} for a sweep that the database did not allow. */
+    public static final String DISABLED = "DISABLED";
+
+    private final MeterRegistry registry;
+    private final Map<String, TableMeters> tables = new ConcurrentHashMap<>();
+
+    /** Registers with Micrometer's {@link Metrics#globalRegistry}, to which hosts bind theirs. */
+    public SweepMetrics() {
+        this(Metrics.globalRegistry);
+    }
+
+    /** Registers with a registry. */
+    public SweepMetrics(MeterRegistry registry) {
+        this.registry = registry;
+    }
+
+    @Override
+    public void sweepStarted(SweepProgress progress) {
+        meters(progress.table()).started();
+    }
+
+    @Override
+    public void batchCommitted(SweepProgress progress) {
+        meters(progress.table()).batch(progress);
+    }
+
+    @Override
+    public void sweepEnded(SweepResult result) {
+        meters(result.table()).ended(result);
+    }
+
+    @Override
+    public void sweepFailed(String table, ArchiveException fault) {
+        TableMeters meters = meters(table);
+        if (fault instanceof SweepFailedException failed && failed.result() != null) {
+            meters.ended(failed.result());
+        } else {
+            meters.failed(fault instanceof SchemaDriftException ? DISABLED : "FAILED");
+        }
+    }
+
+    private TableMeters meters(String table) {
+        return tables.computeIfAbsent(table, name -> new TableMeters(registry, name));
+    }
+}

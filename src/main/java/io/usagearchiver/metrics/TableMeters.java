@@ -1,0 +1,163 @@
+package io.usagearchiver.metrics;
+
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tags;
+import io.micrometer.core.instrument.Timer;
+import io.usagearchiver.StopReason;
+import io.usagearchiver.SweepProgress;
+import io.usagearchiver.SweepResult;
+import java.time.Duration;
+import java.time.LocalDateTime;
+import java.time.format.DateTimeParseException;
+import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
+
+/** The meters of one table. */
+final class TableMeters {
+    private static final int MILLIS = 1000;
+
+    private final MeterRegistry registry;
+    private final Tags tags;
+    private final Counter rowsMoved;
+    private final Counter conflicts;
+    private final Counter rejected;
+    private final Counter batches;
+    private final Timer batchTime;
+    private final Timer sweepTime;
+
+    private long countedSweep;
+    private long countedRows;
+    private long countedBatches;
+    private volatile double running;
+    private volatile double backlogSeconds = Double.NaN;
+    private volatile double lastSuccess = Double.NaN;
+
+    TableMeters(MeterRegistry registry, String table) {
+        this.registry = registry;
+        this.tags = Tags.of(SweepMetrics.TABLE, table);
+        this.rowsMoved = counter(SweepMetrics.ROWS_MOVED, "Rows moved into the archive", tags);
+        this.conflicts = keptBack("conflict");
+        this.rejected = keptBack("rejected");
+        this.batches = counter(SweepMetrics.BATCHES, "Transactions that moved rows", tags);
+        this.batchTime = timer(SweepMetrics.BATCH_TIME, "How long transactions took");
+        this.sweepTime = timer(SweepMetrics.SWEEP_TIME, "How long sweeps took");
+        gauge(SweepMetrics.RUNNING, "Whether a sweep runs on this node", null, meters -> meters.running);
+        gauge(
+                SweepMetrics.BACKLOG_AGE,
+                "From the age up to which this node's last sweep has come to the cutoff",
+                "seconds",
+                meters -> meters.backlogSeconds);
+        gauge(
+                SweepMetrics.LAST_SUCCESS,
+                "When a sweep last came to its end on this node, since 1970",
+                "seconds",
+                meters -> meters.lastSuccess);
+        for (StopReason reason : StopReason.values()) {
+            sweeps(reason.name());
+        }
+        sweeps(SweepMetrics.DISABLED);
+    }
+
+    synchronized void started() {
+        running = 1;
+    }
+
+    synchronized void batch(SweepProgress progress) {
+        count(progress.sweepId(), progress.rowsMoved(), progress.batches());
+        if (progress.batchTime() != null) {
+            batchTime.record(progress.batchTime());
+        }
+        backlogSeconds = seconds(progress.oldestAgeLeft(), progress.cutoff());
+    }
+
+    synchronized void ended(SweepResult result) {
+        running = 0;
+        count(result.sweepId(), result.rowsMoved(), result.batches());
+        conflicts.increment((double) result.rowsInConflict());
+        rejected.increment((double) result.rowsRejected());
+        StopReason reason = result.stopReason();
+        sweeps(reason.name()).increment();
+        sweepTime.record(result.elapsed());
+        switch (reason) {
+            case DRAINED -> backlogSeconds = 0;
+            case SUPERSEDED, BUSY -> backlogSeconds = Double.NaN;
+            default -> {}
+        }
+        boolean success = switch (reason) {
+            case DRAINED, ROWS_LOCKED, TIME_BUDGET -> true;
+            case OUTSIDE_WINDOW -> result.batches() > 0;
+            default -> false;
+        };
+        if (success) {
+            lastSuccess = (double) registry.config().clock().wallTime() / MILLIS;
+        }
+    }
+
+    synchronized void failed(String reason) {
+        running = 0;
+        backlogSeconds = Double.NaN;
+        sweeps(reason).increment();
+    }
+
+    /**
+     * Counts what was not counted before. The sweep's own figures can go down, when a crash of the server has undone
+     * batches: what is moved again then is not counted again.
+     */
+    private void count(long sweepId, long rows, long batchCount) {
+        if (sweepId != countedSweep) {
+            countedSweep = sweepId;
+            countedRows = 0;
+            countedBatches = 0;
+        }
+        rowsMoved.increment((double) Math.max(0, rows - countedRows));
+        batches.increment((double) Math.max(0, batchCount - countedBatches));
+        countedRows = Math.max(rows, countedRows);
+        countedBatches = Math.max(batchCount, countedBatches);
+    }
+
+    private static double seconds(@Nullable String age, LocalDateTime cutoff) {
+        if (age == null) {
+            return Double.NaN;
+        }
+        try {
+            return (double) Duration.between(LocalDateTime.parse(age.replace(' ', 'T')), cutoff)
+                            .toMillis()
+                    / MILLIS;
+        } catch (DateTimeParseException e) {
+            // -infinity, or before Christ.
+            return Double.POSITIVE_INFINITY;
+        }
+    }
+
+    private Counter keptBack(String reason) {
+        return counter(
+                SweepMetrics.ROWS_KEPT_BACK,
+                "Rows that had to stay in the hot table, in each sweep again",
+                tags.and(SweepMetrics.REASON, reason));
+    }
+
+    private Counter sweeps(String reason) {
+        return counter(SweepMetrics.SWEEPS, "Sweeps by why they stopped", tags.and(SweepMetrics.STOP_REASON, reason));
+    }
+
+    private Counter counter(String name, String description, Tags all) {
+        return Counter.builder(name).description(description).tags(all).register(registry);
+    }
+
+    private Timer timer(String name, String description) {
+        return Timer.builder(name).description(description).tags(tags).register(registry);
+    }
+
+    private void gauge(String name, String description, @Nullable String unit, ToDoubleFunction<TableMeters> value) {
+        // A registry keeps the first of a name: one of a scheduler that is gone would stand still for ever.
+        registry.find(name).tags(tags).gauges().forEach(registry::remove);
+        Gauge.builder(name, this, value)
+                .description(description)
+                .baseUnit(unit)
+                .tags(tags)
+                .strongReference(true)
+                .register(registry);
+    }
+}
