@@ -14,3 +14,6 @@ GRANT UPDATE (updated_at) ON public.model_usage_details_archive TO :"role";
 
 -- Ledger: no DELETE here either.
 GRANT SELECT, INSERT, UPDATE ON public.usage_archive_sweep TO :"role";
+
+-- Holds: sweeps pass over the rows that they name. Setting and releasing them takes 06-restore-grants.sql.
+GRANT SELECT ON public.usage_archive_hold TO :"role";

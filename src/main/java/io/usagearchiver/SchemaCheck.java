@@ -1,5 +1,6 @@
 package io.usagearchiver;
 
+import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_HOLD;
 import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 
 import java.util.ArrayList;
@@ -143,17 +144,11 @@ final class SchemaCheck {
     }
 
     private void checkLedger() {
-        String name = Shape.qualified(USAGE_ARCHIVE_SWEEP).unquotedName().toString();
-        LiveTable ledger = LiveTable.read(tx, USAGE_ARCHIVE_SWEEP, USAGE_ARCHIVE_SWEEP.SWEEP_ID.getName());
-        if (ledger == null) {
-            differ("ledger", name, "does not exist; apply sql/02-ledger.sql");
+        checkOwn("holds", USAGE_ARCHIVE_HOLD, USAGE_ARCHIVE_HOLD.HOLD_ID);
+        if (!checkOwn("ledger", USAGE_ARCHIVE_SWEEP, USAGE_ARCHIVE_SWEEP.SWEEP_ID)) {
             return;
         }
-        Arrays.stream(USAGE_ARCHIVE_SWEEP.fields())
-                .map(Field::getName)
-                .filter(column -> !ledger.columns().containsKey(column))
-                .forEach(column -> differ("ledger", name, "lacks column " + column + "; apply sql/02-ledger.sql"));
-        checkLedgerStates(name);
+        checkLedgerStates(Shape.qualified(USAGE_ARCHIVE_SWEEP).unquotedName().toString());
         boolean fenced =
                 tx.fetchSingle("""
                         select exists (select from pg_catalog.pg_index x where x.indrelid = to_regclass({0})
@@ -163,7 +158,7 @@ final class SchemaCheck {
         if (!fenced) {
             differ(
                     "ledger",
-                    name,
+                    Shape.qualified(USAGE_ARCHIVE_SWEEP).unquotedName().toString(),
                     "lacks the unique index that allows one RUNNING sweep a table; apply sql/02-ledger.sql");
         }
     }
@@ -181,6 +176,21 @@ final class SchemaCheck {
                     .forEach(reason ->
                             differ("ledger", name, "does not allow state " + reason + "; apply sql/02-ledger.sql"));
         }
+    }
+
+    /** Checks a table of the archiver's own for its columns. Returns whether there is such a table. */
+    private boolean checkOwn(String side, Table<?> table, Field<?> key) {
+        String name = Shape.qualified(table).unquotedName().toString();
+        LiveTable live = LiveTable.read(tx, table, key.getName());
+        if (live == null) {
+            differ(side, name, "does not exist; apply sql/02-ledger.sql");
+            return false;
+        }
+        Arrays.stream(table.fields())
+                .map(Field::getName)
+                .filter(column -> !live.columns().containsKey(column))
+                .forEach(column -> differ(side, name, "lacks column " + column + "; apply sql/02-ledger.sql"));
+        return true;
     }
 
     private void differ(String side, String table, String difference) {

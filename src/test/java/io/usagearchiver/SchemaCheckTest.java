@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Each kind of drift with its message. In statements and messages, HOT, ARC and LEDGER stand for the names of the hot
- * table, its archive and the ledger; f() is a trigger function.
+ * table, its archive and the ledger, HOLDS for that of the holds; f() is a trigger function.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SchemaCheckTest {
@@ -52,6 +52,8 @@ class SchemaCheckTest {
             DROP TABLE HOT | hot public.HOT does not exist
             DROP TABLE ARC | archive public.ARC does not exist
             DROP TABLE LEDGER | ledger public.LEDGER does not exist; apply sql/02-ledger.sql
+            DROP TABLE HOLDS | holds public.HOLDS does not exist; apply sql/02-ledger.sql
+            ALTER TABLE HOLDS DROP user_id | holds public.HOLDS lacks column user_id; apply sql/02-ledger.sql
             """)
     void a_missing_table_is_refused(String change, String difference) {
         assertRefused(change, difference);
@@ -236,6 +238,7 @@ class SchemaCheckTest {
     @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
             ALTER TABLE LEDGER DROP rows_rejected | lacks column rows_rejected
             ALTER TABLE LEDGER DROP CONSTRAINT LEDGER_state, ADD CONSTRAINT LEDGER_state CHECK (state IN ('RUNNING', 'DRAINED', 'ROWS_LOCKED', 'TIME_BUDGET', 'INTERRUPTED', 'SUPERSEDED', 'BUSY', 'FAILED')) | does not allow state OUTSIDE_WINDOW
+            ALTER TABLE LEDGER DROP direction | lacks column direction
             DROP INDEX LEDGER_running | lacks the unique index that allows one RUNNING sweep a table
             DROP INDEX LEDGER_running; CREATE INDEX LEDGER_running ON LEDGER (table_name) WHERE state = 'RUNNING' | lacks the unique index that allows one RUNNING sweep a table
             DROP INDEX LEDGER_running; CREATE UNIQUE INDEX ON LEDGER (table_name, node) WHERE state = 'RUNNING' | lacks the unique index that allows one RUNNING sweep a table
@@ -362,7 +365,8 @@ class SchemaCheckTest {
     private static String named(String text) {
         return text.replace("HOT", "model_usage_details")
                 .replace("ARC", "model_usage_details_archive")
-                .replace("LEDGER", "usage_archive_sweep");
+                .replace("LEDGER", "usage_archive_sweep")
+                .replace("HOLDS", "usage_archive_hold");
     }
 
     /** A table of the session's temporary schema. */

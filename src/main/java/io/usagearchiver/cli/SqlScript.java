@@ -31,6 +31,7 @@ final class SqlScript {
     private static final Pattern CHECK =
             Pattern.compile("ALTER TABLE (\\S+) DROP CONSTRAINT IF EXISTS (\\w+), ADD CONSTRAINT \\2 CHECK \\((.+)\\)");
     private static final Pattern LITERAL = Pattern.compile("'[^']*'");
+    private static final Pattern COLUMN = Pattern.compile("ALTER TABLE (\\S+) ADD COLUMN IF NOT EXISTS (\\w+) .*");
     private static final Pattern GRANT = Pattern.compile("GRANT (.+) ON (SCHEMA )?(\\S+) TO :\"role\"");
     private static final Pattern INSERT = Pattern.compile("INSERT INTO (\\S+) .*");
     private static final Pattern PRIVILEGE = Pattern.compile("(\\w+)(?: \\((\\w+)\\))?");
@@ -95,6 +96,10 @@ final class SqlScript {
         if (check.matches()) {
             return LITERAL.matcher(check.group(3)).results().allMatch(literal -> checks(tx, check, literal.group()));
         }
+        Matcher column = COLUMN.matcher(statement);
+        if (column.matches()) {
+            return hasColumn(tx, column.group(1), column.group(2));
+        }
         Matcher grant = GRANT.matcher(statement);
         return grant.matches() && granted(tx, grant.group(1).split(", "), grant.group(2) != null, grant.group(3));
     }
@@ -111,6 +116,15 @@ final class SqlScript {
                         "exists (select from pg_catalog.pg_constraint where conrelid = to_regclass({0}) and conname = {1}"
                                 + " and position({2} in pg_get_constraintdef(oid)) > 0)",
                         DSL.val(check.group(1)), DSL.val(check.group(2)), DSL.val(literal)));
+    }
+
+    private static boolean hasColumn(DSLContext tx, String table, String column) {
+        return holds(
+                tx,
+                DSL.condition(
+                        "exists (select from pg_catalog.pg_attribute where attrelid = to_regclass({0})"
+                                + " and attname = {1} and not attisdropped)",
+                        DSL.val(table), DSL.val(column)));
     }
 
     private boolean granted(DSLContext tx, String[] privileges, boolean schema, String object) {
@@ -157,7 +171,13 @@ final class SqlScript {
         if (CHECK.matcher(text).matches()) {
             return text.replaceAll(" DROP CONSTRAINT.*, ADD (CONSTRAINT \\w+) .*", " REPLACE $1");
         }
-        return text.startsWith("GRANT") ? text : text.replaceAll(" IF NOT EXISTS| \\(.*", "");
+        if (text.startsWith("GRANT")) {
+            return text;
+        }
+        Matcher column = COLUMN.matcher(text);
+        return column.matches()
+                ? "ALTER TABLE " + column.group(1) + " ADD COLUMN " + column.group(2)
+                : text.replaceAll(" IF NOT EXISTS| \\(.*", "");
     }
 
     private String withParameters(String statement) {

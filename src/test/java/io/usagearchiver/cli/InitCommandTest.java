@@ -54,13 +54,17 @@ class InitCommandTest {
         CommandRun run = initAsOwner();
         assertThat(run.err()).isEmpty();
         assertThat(run.exitCode()).isZero();
-        assertThat(tables()).containsExactly("usage_archive_sweep");
+        assertThat(tables()).containsExactly("usage_archive_hold", "usage_archive_sweep");
         assertThat(run.out().lines())
                 .containsExactly(
-                        "02-ledger.sql: 3 applied, 1 stood already",
+                        "02-ledger.sql: 7 applied, 1 stood already",
                         "  CREATE TABLE public.usage_archive_sweep",
                         "  CREATE UNIQUE INDEX usage_archive_sweep_running ON public.usage_archive_sweep",
-                        "  CREATE INDEX usage_archive_sweep_history ON public.usage_archive_sweep");
+                        "  CREATE INDEX usage_archive_sweep_history ON public.usage_archive_sweep",
+                        "  ALTER TABLE public.usage_archive_sweep ADD COLUMN direction",
+                        "  ALTER TABLE public.usage_archive_sweep ADD COLUMN holds_version",
+                        "  ALTER TABLE public.usage_archive_sweep ADD COLUMN live_until",
+                        "  CREATE TABLE public.usage_archive_hold");
     }
 
     @Test
@@ -111,16 +115,18 @@ class InitCommandTest {
     @Test
     void only_what_is_missing_is_created_again() {
         initAsOwner(EVERYTHING);
-        db.execute("DROP INDEX usage_archive_sweep_history; DELETE FROM qrtz_locks WHERE lock_name = 'STATE_ACCESS';"
-                + " REVOKE DELETE ON model_usage_details FROM " + TestDatabase.ARCHIVER);
+        db.execute(
+                "DROP INDEX usage_archive_sweep_history; ALTER TABLE usage_archive_sweep DROP direction; DELETE FROM qrtz_locks WHERE lock_name = 'STATE_ACCESS';"
+                        + " REVOKE DELETE ON model_usage_details FROM " + TestDatabase.ARCHIVER);
         assertThat(initAsOwner(EVERYTHING).out().lines())
                 .containsExactly(
                         "01-usage-tables.sql: 0 applied, 18 stood already",
-                        "02-ledger.sql: 1 applied, 3 stood already",
+                        "02-ledger.sql: 2 applied, 6 stood already",
                         "  CREATE INDEX usage_archive_sweep_history ON public.usage_archive_sweep",
+                        "  ALTER TABLE public.usage_archive_sweep ADD COLUMN direction",
                         "03-quartz-tables.sql: 1 applied, 31 stood already",
                         "  INSERT INTO public.qrtz_locks",
-                        "04-grants.sql: 1 applied, 5 stood already",
+                        "04-grants.sql: 1 applied, 6 stood already",
                         "  GRANT SELECT, DELETE ON public.model_usage_details TO \"" + TestDatabase.ARCHIVER + "\"",
                         "05-quartz-grants.sql: 0 applied, 12 stood already");
     }
@@ -152,7 +158,7 @@ class InitCommandTest {
                         + owner
                         + "'"))
                 .containsExactly(name);
-        assertThat(initAsOwner(options).out()).contains("04-grants.sql: 0 applied, 6 stood already");
+        assertThat(initAsOwner(options).out()).contains("04-grants.sql: 0 applied, 7 stood already");
     }
 
     @Test

@@ -49,8 +49,9 @@ final class FaultServer implements AutoCloseable {
             throw new UncheckedIOException(e);
         }
         try (Connection server = connect("postgres")) {
-            TestDatabase.execute(
-                    server, "CREATE ROLE " + TestDatabase.ARCHIVER + " LOGIN PASSWORD '" + TestDatabase.ARCHIVER + "'");
+            for (String role : List.of(TestDatabase.ARCHIVER, TestDatabase.RESTORER)) {
+                TestDatabase.execute(server, "CREATE ROLE " + role + " LOGIN PASSWORD '" + role + "'");
+            }
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }

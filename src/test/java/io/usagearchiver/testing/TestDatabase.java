@@ -23,6 +23,9 @@ public final class TestDatabase implements AutoCloseable {
     /** The role that has nothing but the grants of {@code sql/}, and its password. */
     public static final String ARCHIVER = "usage_archiver";
 
+    /** The role that takes rows back and sets holds, with nothing but the grants of {@code sql/} for it, and its password. */
+    public static final String RESTORER = "usage_restorer";
+
     private static final String TEMPLATE =
             "usage_template_" + ProcessHandle.current().pid();
     private static final AtomicInteger COUNT = new AtomicInteger();
@@ -69,10 +72,12 @@ public final class TestDatabase implements AutoCloseable {
             return;
         }
         try (Connection server = TestServer.superuser(null)) {
-            execute(
-                    server,
-                    "DO $$ BEGIN CREATE ROLE " + ARCHIVER + " LOGIN PASSWORD '" + ARCHIVER
-                            + "'; EXCEPTION WHEN duplicate_object THEN END $$");
+            for (String role : List.of(ARCHIVER, RESTORER)) {
+                execute(
+                        server,
+                        "DO $$ BEGIN CREATE ROLE " + role + " LOGIN PASSWORD '" + role
+                                + "'; EXCEPTION WHEN duplicate_object THEN END $$");
+            }
             execute(server, "DROP DATABASE IF EXISTS " + TEMPLATE);
             execute(server, "CREATE DATABASE " + TEMPLATE);
         }
@@ -90,7 +95,7 @@ public final class TestDatabase implements AutoCloseable {
             List<String> scripts = new ArrayList<>();
             for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
                 scripts.add(Files.readString(file)
-                        .replace(":\"role\"", ARCHIVER)
+                        .replace(":\"role\"", file.endsWith("06-restore-grants.sql") ? RESTORER : ARCHIVER)
                         .replace(":'scheduler'", "'" + SCHEDULER + "'"));
             }
             return scripts;
@@ -122,6 +127,15 @@ public final class TestDatabase implements AutoCloseable {
         Connection connection = DriverManager.getConnection(url(), ARCHIVER, ARCHIVER);
         execute(connection, "SET TIME ZONE 'Asia/Kolkata'");
         return connection;
+    }
+
+    /** Connections of the role that takes rows back, in the time zone Asia/Kolkata. */
+    public ConnectionSource restorer() {
+        return () -> {
+            Connection connection = DriverManager.getConnection(url(), RESTORER, RESTORER);
+            execute(connection, "SET TIME ZONE 'Asia/Kolkata'");
+            return connection;
+        };
     }
 
     /** {@link #connectAsArchiver} as a source. */

@@ -1,0 +1,19 @@
+-- What a role needs to take rows back from the archive, and to set and release holds; nothing more. Not for the
+-- archiver's own role, which cannot take anything away from the archive. The role is a parameter: psql -v role=NAME.
+-- Safe to apply again. The role must exist.
+GRANT USAGE ON SCHEMA public TO :"role";
+
+-- Archive: read, lock and delete rows. FOR UPDATE asks for UPDATE on one column at least; it is never updated.
+GRANT SELECT, DELETE ON public.model_usage_details_archive TO :"role";
+GRANT UPDATE (updated_at) ON public.model_usage_details_archive TO :"role";
+
+-- Hot table: write rows, and compare and lock those that are there. FOR SHARE asks for UPDATE on one column at least.
+-- No DELETE, and none on the sequence: rows come back with the ids that they had.
+GRANT SELECT, INSERT ON public.model_usage_details TO :"role";
+GRANT UPDATE (updated_at) ON public.model_usage_details TO :"role";
+
+-- Ledger: a restore is a row there, too, and a hold tells a running sweep of itself.
+GRANT SELECT, INSERT, UPDATE ON public.usage_archive_sweep TO :"role";
+
+-- Holds: set, and release; the history stays.
+GRANT SELECT, INSERT, UPDATE ON public.usage_archive_hold TO :"role";
