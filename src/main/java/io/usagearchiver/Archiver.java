@@ -64,17 +64,17 @@ public final class Archiver {
     public void checkSchema() {
         StopSignal never = new StopSignal();
         try (Session session = Session.open(connections, never)) {
-            session.transaction(TransactionLimits.page(settings), this::check);
+            session.transaction(TransactionLimits.page(settings), tx -> check(tx, Direction.ARCHIVE));
         } catch (DataAccessException e) {
             throw new ArchiveException("Could not check the schema of " + table + ": " + Faults.message(e), e);
         }
     }
 
-    private Shape check(DSLContext tx) {
-        Shape shape = SchemaCheck.run(tx, pair);
+    private Shape check(DSLContext tx, Direction direction) {
+        Shape shape = SchemaCheck.run(tx, pair, direction);
         String missing = settings.pace().maxReplicaLag() == null ? null : ReplicaLag.missingPrivilege(tx);
         if (missing != null) {
-            throw new SchemaDriftException(table, List.of(missing));
+            throw new SchemaDriftException(direction, table, List.of(missing));
         }
         return shape;
     }
@@ -84,7 +84,7 @@ public final class Archiver {
         StopSignal never = new StopSignal();
         try (Session session = Session.open(connections, never)) {
             return session.transaction(TransactionLimits.close(settings), tx -> {
-                check(tx);
+                check(tx, Direction.ARCHIVE);
                 return Health.read(tx, table);
             });
         } catch (SchemaDriftException e) {
@@ -114,12 +114,67 @@ public final class Archiver {
      * @throws ArchiveException if there is no connection to be had
      */
     public SweepResult sweep(StopSignal stop) {
+        return run(new Archiving<>(pair, settings.retentionMonths()), stop);
+    }
+
+    /**
+     * Moves archived rows back into the hot table, with the ids that they had, in batches as a sweep does it the other way
+     * round, under the same guarantee. They are expired still: a hold with the same filter, set before the first row moves,
+     * keeps sweeps from taking them again until it ends.
+     *
+     * <p>A RUNNING sweep is superseded; sweeps that would begin meanwhile end {@link StopReason#BUSY}, and so does this one
+     * if another restore runs. A restore whose node died holds the table for ten times the statement timeout and the retry
+     * timeout, by default a quarter of an hour, and can be repeated then. Needs connections of a role that has the grants of
+     * {@code sql/06-restore-grants.sql}.
+     *
+     * @param filter which rows
+     * @param holdUntil when the hold ends (naive UTC), or null if it is to be released
+     * @param reason for the hold
+     * @param stop stops the restore from another thread; what was committed, and the hold, stand
+     * @return what was done, as the ledger says
+     * @throws IllegalArgumentException if the filter does not fit the tables, or the end of the hold is past; nothing was moved
+     * @throws SchemaDriftException if the tables, or the privileges on them, do not allow it
+     * @throws SweepStoppedException if it was asked to stop before it began
+     * @throws SweepFailedException if a fault ended it
+     * @throws ArchiveException if there is no connection to be had
+     */
+    public RestoreResult restore(RowFilter filter, @Nullable LocalDateTime holdUntil, String reason, StopSignal stop) {
+        Restoring<?> restoring = new Restoring<>(pair, filter, holdUntil, reason, holds());
+        SweepResult counts = run(restoring, stop);
+        return new RestoreResult(counts, restoring.hold());
+    }
+
+    /**
+     * Counts what {@link #restore} would do now, in one read-only transaction. It reads all rows that match, so it takes as
+     * long as the filter's index makes it, and ten times the statement timeout at most.
+     *
+     * @throws IllegalArgumentException if the filter does not fit the tables
+     * @throws SchemaDriftException if the tables do not allow rows to be restored
+     * @throws ArchiveException if the database does not answer, or not in time
+     */
+    public RestorePreview previewRestore(RowFilter filter) {
+        try (Session session = Session.open(connections, new StopSignal())) {
+            return session.transaction(TransactionLimits.count(settings), tx -> {
+                filter.requireFit(tx, pair);
+                return RestorePreview.count(tx, pair, SchemaCheck.run(tx, pair, Direction.RESTORE), filter);
+            });
+        } catch (DataAccessException e) {
+            throw new ArchiveException("Could not count the rows of " + table + ": " + Faults.message(e), e);
+        }
+    }
+
+    /** The holds of this pair. */
+    public Holds holds() {
+        return new Holds(pair, table, connections, settings, node);
+    }
+
+    private SweepResult run(Errand<?> errand, StopSignal stop) {
         List<SweepListener> all = new ArrayList<>(listeners);
-        all.add(new ProgressLog());
+        all.add(new ProgressLog(errand.direction()));
         SweepListener listener = new GuardedListener(all);
         try (Session session = Session.open(connections, stop)) {
-            SweepResult result = sweep(session, stop, listener);
-            report(result);
+            SweepResult result = run(errand, session, stop, listener);
+            report(errand.direction(), result);
             listener.sweepEnded(result);
             return result;
         } catch (SweepStoppedException e) {
@@ -132,39 +187,48 @@ public final class Archiver {
         }
     }
 
-    private SweepResult sweep(Session session, StopSignal stop, SweepListener listener) {
+    private <K> SweepResult run(Errand<K> errand, Session session, StopSignal stop, SweepListener listener) {
+        ArchiveSettings settings = errand.settings(this.settings);
         Retry retry = new Retry(settings.retryTimeout(), stop);
+        Direction direction = errand.direction();
         Ledger ledger;
         Sweep<?> sweep;
         try {
-            Shape shape = retry.run(() -> session.transaction(TransactionLimits.page(settings), this::check));
+            Shape shape = retry.run(() -> session.transaction(TransactionLimits.page(settings), tx -> {
+                Shape checked = check(tx, direction);
+                errand.check(tx);
+                return checked;
+            }));
             Supplier<LocalDateTime> now = clock(session, retry);
-            LocalDateTime cutoff = NaiveUtc.monthsBefore(now.get(), settings.retentionMonths());
+            LocalDateTime cutoff = errand.cutoff(now.get());
+            Ledger.Opening opening = new Ledger.Opening(
+                    pair, shape.table(), direction, TransactionLimits.life(settings), cutoff, node, firedBy);
             RunWindow window = settings.pace().runWindow();
             if (window != null && !window.contains(now.get().toLocalTime())) {
                 Ledger refused = retry.run(() -> session.transaction(
-                        TransactionLimits.open(settings),
-                        tx -> Ledger.refuse(
-                                tx, pair, shape.table(), cutoff, node, firedBy, StopReason.OUTSIDE_WINDOW)));
+                        TransactionLimits.open(settings), tx -> opening.refuse(tx, StopReason.OUTSIDE_WINDOW)));
                 return close(session, refused, StopReason.OUTSIDE_WINDOW, null, new KeptBack<>());
             }
-            ledger = retry.run(() ->
-                    Ledger.open(session, TransactionLimits.open(settings), pair, shape.table(), cutoff, node, firedBy));
-            Pacing pacing = new Pacing(settings, stop, now, "Sweep " + ledger.sweepId() + " of " + table);
-            sweep = new Sweep<>(pair, settings, session, retry, stop, listener, cutoff, ledger, shape, pacing);
+            ledger = retry.run(() -> opening.open(session, TransactionLimits.open(settings)));
+            if (ledger.isBusy()) {
+                return close(session, ledger, StopReason.BUSY, null, new KeptBack<>());
+            }
+            Pacing pacing = new Pacing(settings, stop, now, direction + " " + ledger.sweepId() + " of " + table);
+            sweep = new Sweep<>(errand, settings, session, retry, stop, listener, cutoff, ledger, shape, pacing);
         } catch (DataAccessException | Session.LostException | StopSignal.StoppedException e) {
             if (stop.requested()) {
-                throw new SweepStoppedException(table, e);
+                throw new SweepStoppedException(direction, table, e);
             }
-            throw new SweepFailedException("A sweep of " + table + " could not begin: " + Faults.message(e), e, null);
+            throw new SweepFailedException(
+                    "A " + direction.word() + " of " + table + " could not begin: " + Faults.message(e), e, null);
         }
         try {
             StopReason reason = sweep.run();
             stop.finish();
-            return close(session, ledger, reason, rejections(sweep.keptBack()), sweep.keptBack());
+            return close(session, ledger, reason, rejections(sweep.keptBack(), direction), sweep.keptBack());
         } catch (RuntimeException e) {
             stop.finish();
-            throw failed(session, ledger, sweep.keptBack(), e);
+            throw failed(direction, session, ledger, sweep.keptBack(), e);
         }
     }
 
@@ -178,7 +242,8 @@ public final class Archiver {
         return () -> read.plusNanos(System.nanoTime() - nanos);
     }
 
-    private RuntimeException failed(Session session, Ledger ledger, KeptBack<?> keptBack, RuntimeException fault) {
+    private RuntimeException failed(
+            Direction direction, Session session, Ledger ledger, KeptBack<?> keptBack, RuntimeException fault) {
         SweepResult result = null;
         // Without a connection the row stays RUNNING until the next sweep supersedes it. To wait for another one once
         // more would keep a node that is to stop from it.
@@ -193,7 +258,9 @@ public final class Archiver {
             return fault;
         }
         return new SweepFailedException(
-                "Sweep " + ledger.sweepId() + " of " + table + " failed: " + Faults.message(fault), fault, result);
+                direction + " " + ledger.sweepId() + " of " + table + " failed: " + Faults.message(fault),
+                fault,
+                result);
     }
 
     /** Closes the ledger row; once more on another connection if the first one is lost. */
@@ -210,15 +277,18 @@ public final class Archiver {
         }
     }
 
-    private static @Nullable String rejections(KeptBack<?> keptBack) {
+    private static @Nullable String rejections(KeptBack<?> keptBack, Direction direction) {
         List<String> reasons = keptBack.reasons();
-        return reasons.isEmpty() ? null : "rejected by the archive:\n" + String.join("\n", reasons);
+        return reasons.isEmpty()
+                ? null
+                : "rejected by the " + direction.targetSide() + ":\n" + String.join("\n", reasons);
     }
 
-    private static void report(SweepResult result) {
+    private static void report(Direction direction, SweepResult result) {
         log.info(
-                "Sweep {} of {} ended {}: {} rows moved in {} batches and {} ms, {} archived already,"
+                "{} {} of {} ended {}: {} rows moved in {} batches and {} ms, {} {} already,"
                         + " {} in conflict, {} rejected; cutoff {}",
+                direction,
                 result.sweepId(),
                 result.table(),
                 result.stopReason(),
@@ -226,21 +296,27 @@ public final class Archiver {
                 result.batches(),
                 result.elapsed().toMillis(),
                 result.rowsAlreadyArchived(),
+                direction == Direction.ARCHIVE ? "archived" : "hot",
                 result.rowsInConflict(),
                 result.rowsRejected(),
                 result.cutoff());
+        String stay = direction == Direction.ARCHIVE ? "hot" : "archived";
         if (!result.conflictingIds().isEmpty()) {
             log.warn(
-                    "{} rows of {} stay hot: the archive holds their keys with other content. The first: {}",
+                    "{} rows of {} stay {}: the {} holds their keys with other content. The first: {}",
                     result.rowsInConflict(),
                     result.table(),
+                    stay,
+                    direction.targetSide(),
                     String.join(", ", result.conflictingIds()));
         }
         if (!result.rejectedIds().isEmpty()) {
             log.warn(
-                    "{} rows of {} stay hot: the archive refuses them, for the reasons in the ledger's message. The first: {}",
+                    "{} rows of {} stay {}: the {} refuses them, for the reasons in the ledger's message. The first: {}",
                     result.rowsRejected(),
                     result.table(),
+                    stay,
+                    direction.targetSide(),
                     String.join(", ", result.rejectedIds()));
         }
     }

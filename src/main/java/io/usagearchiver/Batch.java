@@ -5,44 +5,51 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Table;
-import org.jooq.impl.DSL;
 
 /**
  * One transaction that moves rows. Its statements, each seeing what was committed before it:
  *
  * <ol>
- *   <li><b>lock</b> the candidates that are still expired and not locked by another session. From here on an application
+ *   <li><b>lock</b> the candidates that are still wanted and not locked by another session. From here on an application
  *       can neither change nor delete them, so what is copied is their last content;
- *   <li><b>copy</b> them into the archive, by column name, leaving out those whose key the archive holds;
- *   <li><b>prove</b> of those left out which ones the archive holds identical in every column, and lock these copies.
- *       All others, different or gone, are conflicts: they stay hot;
- *   <li><b>delete</b> what was copied or proven, and nothing else;
- *   <li><b>fence</b>: count it in the ledger row, if that is still RUNNING, and see that the tables' columns are those
- *       that were checked: both tables are locked against ALTER by now.
+ *   <li><b>copy</b> them into the target, by column name, leaving out those whose key the target holds;
+ *   <li><b>prove</b> of those left out which ones the target holds identical in every column, and lock these copies.
+ *       All others, different or gone, are conflicts: they stay in the source;
+ *   <li><b>delete</b> from the source what was copied or proven, and nothing else;
+ *   <li><b>fence</b>: count it in the ledger row, if that is still RUNNING and under the holds that were read, and see
+ *       that the tables' columns are those that were checked: both tables are locked against ALTER by now.
  * </ol>
  *
- * One statement with data-modifying CTEs would not do: its INSERT reads the snapshot from before the locks.
+ * For a sweep, the source is the hot table and the target the archive; for a restore it is the other way round.
+ *
+ * <p>One statement with data-modifying CTEs would not do: its INSERT reads the snapshot from before the locks.
  */
 final class Batch<K> {
-    private final ArchivePair<K> pair;
+    private final Table<?> source;
+    private final Table<?> target;
+    private final Field<K> sourceKey;
+    private final Field<K> targetKey;
     private final Shape shape;
     private final Ledger ledger;
 
-    Batch(ArchivePair<K> pair, Shape shape, Ledger ledger) {
-        this.pair = pair;
+    Batch(ArchivePair<K> pair, Direction direction, Shape shape, Ledger ledger) {
+        this.source = direction.source(pair);
+        this.target = direction.target(pair);
+        this.sourceKey = Shape.column(source, pair.key());
+        this.targetKey = Shape.column(target, pair.key());
         this.shape = shape;
         this.ledger = ledger;
     }
 
     /**
-     * Moves those of {@code candidates} that {@code branch} still calls expired and nobody else has locked.
+     * Moves those of {@code candidates} that {@code branch} still wants and nobody else has locked.
      *
      * @param tx the transaction; to be rolled back when this throws
      * @throws Ledger.SupersededException if a newer sweep has taken over
+     * @throws Ledger.HoldsChangedException if there may be a hold that {@code branch} does not know
      * @throws ShapeChangedException if a table's columns are not those that were checked
      */
     Moved<K> move(DSLContext tx, Branch<K> branch, List<K> candidates) {
@@ -62,7 +69,7 @@ final class Batch<K> {
         return moved;
     }
 
-    /** Counts a row that the archive refuses, and leaves it where it is. */
+    /** Counts a row that the target refuses, and leaves it where it is. */
     Moved<K> reject(DSLContext tx, K key, String reason) {
         Moved<K> rejected = new Moved<>(0, 0, List.of(), Map.of(key, reason));
         ledger.count(tx, rejected);
@@ -70,54 +77,42 @@ final class Batch<K> {
     }
 
     private List<K> lock(DSLContext tx, Branch<K> branch, List<K> candidates) {
-        return tx.select(pair.key())
-                .from(pair.hot())
-                .where(Keys.among(pair.key(), candidates))
-                .and(branch.expired())
+        return tx.select(sourceKey)
+                .from(source)
+                .where(Keys.among(sourceKey, candidates))
+                .and(branch.wanted())
                 .forUpdate()
                 .skipLocked()
-                .fetch(pair.key());
+                .fetch(sourceKey);
     }
 
     private Set<K> copy(DSLContext tx, List<K> keys) {
-        Field<K> archived = shape.column(pair.archive(), pair.key());
-        return new HashSet<>(tx.insertInto(pair.archive())
-                .columns(shape.columns(pair.archive()))
-                .select(tx.select(shape.columns(pair.hot())).from(pair.hot()).where(Keys.among(pair.key(), keys)))
-                .onConflict(archived)
+        return new HashSet<>(tx.insertInto(target)
+                .columns(shape.columns(target))
+                .select(tx.select(shape.columns(source)).from(source).where(Keys.among(sourceKey, keys)))
+                .onConflict(targetKey)
                 .doNothing()
-                .returningResult(archived)
-                .fetch(archived));
+                .returningResult(targetKey)
+                .fetch(targetKey));
     }
 
-    /**
-     * Compares row images, not values: {@code =} knows rows as equal that are not the same (1.0 and 1.00, or text under
-     * a collation that ignores case), and some types have no {@code =}.
-     */
     private Set<K> prove(DSLContext tx, List<K> keys) {
-        Table<?> hot = pair.hot();
-        Table<?> archive = pair.archive();
-        Field<K> archived = shape.column(archive, pair.key());
-        Condition identical = DSL.condition(
-                "cast(row({0}) as record) *= cast(row({1}) as record)",
-                DSL.list(shape.columns(archive)), DSL.list(shape.columns(hot)));
-        return new HashSet<>(tx.select(archived)
-                .from(archive)
-                .join(hot)
-                .on(pair.key().eq(archived))
-                .where(Keys.among(archived, keys))
-                .and(identical)
+        return new HashSet<>(tx.select(targetKey)
+                .from(target)
+                .join(source)
+                .on(sourceKey.eq(targetKey))
+                .where(Keys.among(targetKey, keys))
+                .and(shape.identical(target, source))
                 .forShare()
-                .of(archive)
-                .fetch(archived));
+                .of(target)
+                .fetch(targetKey));
     }
 
     private void delete(DSLContext tx, List<K> keys) {
-        int deleted =
-                tx.deleteFrom(pair.hot()).where(Keys.among(pair.key(), keys)).execute();
+        int deleted = tx.deleteFrom(source).where(Keys.among(sourceKey, keys)).execute();
         if (deleted != keys.size()) {
             throw new ArchiveException(
-                    "Rolled back a batch of " + pair.hot() + ": " + keys.size()
+                    "Rolled back a batch of " + source + ": " + keys.size()
                             + " locked rows were to be deleted, but " + deleted
                             + " were; a trigger or rule that the schema check does not know?",
                     null);
@@ -133,10 +128,10 @@ final class Batch<K> {
     /**
      * What a batch did.
      *
-     * @param copied rows inserted into the archive and deleted from the hot table
-     * @param proven rows deleted from the hot table because the archive held an identical copy already
-     * @param conflicts keys of the rows that stay hot because their archived copy is different, or vanished meanwhile
-     * @param rejected keys of the rows that stay hot because the archive refused them, with PostgreSQL's reason
+     * @param copied rows inserted into the target and deleted from the source
+     * @param proven rows deleted from the source because the target held an identical copy already
+     * @param conflicts keys of the rows that stay because the target's row is different, or vanished meanwhile
+     * @param rejected keys of the rows that stay because the target refused them, with PostgreSQL's reason
      */
     record Moved<K>(int copied, int proven, List<K> conflicts, Map<K, String> rejected) {
         int deleted() {

@@ -3,6 +3,7 @@ package io.usagearchiver;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
@@ -10,99 +11,154 @@ import org.jooq.Field;
 import org.jooq.Name;
 import org.jooq.Record2;
 import org.jooq.Result;
+import org.jooq.Table;
 import org.jooq.conf.Settings;
 import org.jooq.conf.StatementType;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The expired rows whose age is one certain column: that column is before the cutoff, and those that count before it are
- * null. A row is in one branch at most, and the branches together are exactly {@code COALESCE(ages) < cutoff}, but each
- * reads the index of its own column.
+ * Rows to be moved, in the order in which they are paged: those whose age is one certain column, that is, whose columns
+ * that count before it are null. A row is in one branch at most, and the branches together are exactly {@code
+ * COALESCE(ages)} in the wanted range, but each reads the index of its own column. Rows that are wanted for something else
+ * than their age are one branch, in the order of the key.
  */
 final class Branch<K> {
-    private final ArchivePair<K> pair;
+    private final Table<?> table;
+    private final Field<K> key;
     private final Field<LocalDateTime> age;
-    private final Condition expired;
+    private final boolean byAge;
+    private final Condition wanted;
     private final Condition estimable;
 
-    private Branch(ArchivePair<K> pair, int index, LocalDateTime cutoff) {
-        this.pair = pair;
-        this.age = pair.ages().get(index);
-        Condition condition = age.lt(NaiveUtc.moment(cutoff.toString(), age.getDataType()));
-        Condition asThePlannerKnowsIt = condition;
-        if (index > 0) {
-            for (Field<?> before : pair.ages().subList(0, index)) {
-                asThePlannerKnowsIt = asThePlannerKnowsIt.and(before.isNull());
-            }
-            // IS NULL in a form that no index serves: the planner would read the whole NULL set, expired or not.
-            condition = condition.and(
-                    DSL.condition("num_nonnulls({0}) = 0", DSL.list(pair.ages().subList(0, index))));
-        }
-        this.expired = condition;
-        this.estimable = asThePlannerKnowsIt;
+    private Branch(
+            Table<?> table,
+            Field<K> key,
+            Field<LocalDateTime> age,
+            boolean byAge,
+            Condition wanted,
+            Condition estimable) {
+        this.table = table;
+        this.key = key;
+        this.age = age;
+        this.byAge = byAge;
+        this.wanted = wanted;
+        this.estimable = estimable;
     }
 
-    /** The branches of a pair, in the order in which the age columns count. */
-    static <K> List<Branch<K>> of(ArchivePair<K> pair, LocalDateTime cutoff) {
-        return IntStream.range(0, pair.ages().size())
-                .mapToObj(index -> new Branch<>(pair, index, cutoff))
+    /** The expired rows that no hold keeps, in the order in which the age columns count. */
+    static <K> List<Branch<K>> expired(ArchivePair<K> pair, LocalDateTime cutoff, List<RowFilter> holds) {
+        Table<?> hot = pair.hot();
+        Condition free =
+                DSL.and(holds.stream().map(hold -> hold.leavesOut(hot, pair)).toList());
+        return ofAges(
+                pair,
+                hot,
+                age -> age.lt(NaiveUtc.moment(cutoff.toString(), age.getDataType())),
+                free,
+                DSL.noCondition());
+    }
+
+    /** The archived rows that match a filter. */
+    static <K> List<Branch<K>> matching(ArchivePair<K> pair, RowFilter filter) {
+        Table<?> archive = pair.archive();
+        Condition otherwise = filter.matchesOtherwise(archive, pair);
+        if (filter.byAge()) {
+            return ofAges(pair, archive, filter::matchesAge, otherwise, otherwise);
+        }
+        return List.of(new Branch<>(
+                archive,
+                Shape.column(archive, pair.key()),
+                RowFilter.age(archive, pair),
+                false,
+                otherwise,
+                otherwise));
+    }
+
+    private static <K> List<Branch<K>> ofAges(
+            ArchivePair<K> pair,
+            Table<?> table,
+            Function<Field<LocalDateTime>, Condition> inRange,
+            Condition otherwise,
+            Condition otherwiseEstimable) {
+        List<Field<LocalDateTime>> ages =
+                pair.ages().stream().map(age -> Shape.column(table, age)).toList();
+        return IntStream.range(0, ages.size())
+                .mapToObj(index -> {
+                    Field<LocalDateTime> age = ages.get(index);
+                    List<Field<LocalDateTime>> before = ages.subList(0, index);
+                    // IS NULL in a form that no index serves: the planner would read the whole NULL set, wanted or not.
+                    Condition first = index == 0
+                            ? DSL.noCondition()
+                            : DSL.condition("num_nonnulls({0}) = 0", DSL.list(before));
+                    Condition asThePlannerKnowsIt =
+                            DSL.and(before.stream().map(Field::isNull).toList());
+                    Condition range = inRange.apply(age);
+                    return new Branch<>(
+                            table,
+                            Shape.column(table, pair.key()),
+                            age,
+                            true,
+                            range.and(first).and(otherwise),
+                            range.and(asThePlannerKnowsIt).and(otherwiseEstimable));
+                })
                 .toList();
     }
 
-    /** Whether a row is expired by this branch. */
-    Condition expired() {
-        return expired;
+    /** Whether a row is to be moved by this branch. */
+    Condition wanted() {
+        return wanted;
     }
 
     /**
-     * The oldest candidates, without locks: at most {@code limit}, in the order of age and key, behind {@code cursor}.
+     * The first candidates, without locks: at most {@code limit}, in order, behind {@code cursor}.
      *
      * @param cursor the page that was read before, or null for the first
      */
     Page<K> page(DSLContext dsl, @Nullable Page<K> cursor, int limit) {
-        Condition behind = cursor == null
-                ? DSL.noCondition()
-                : DSL.row(age, pair.key())
-                        .gt(
-                                NaiveUtc.moment(cursor.lastAge(), age.getDataType()),
-                                DSL.val(cursor.lastKey(), pair.key()));
-        Result<Record2<K, String>> rows = dsl.select(pair.key(), NaiveUtc.text(age))
-                .from(pair.hot())
-                .where(expired)
-                .and(behind)
-                .orderBy(age, pair.key())
+        Result<Record2<K, String>> rows = dsl.select(key, NaiveUtc.text(age))
+                .from(table)
+                .where(wanted)
+                .and(cursor == null ? DSL.noCondition() : behind(cursor))
+                .orderBy(byAge ? List.of(age, key) : List.of(key))
                 .limit(DSL.inline(limit))
                 .fetch();
-        String lastAge = rows.isEmpty() ? "" : rows.get(rows.size() - 1).value2();
-        return new Page<>(rows.getValues(pair.key()), lastAge);
+        String lastAge = rows.isEmpty() ? null : rows.get(rows.size() - 1).value2();
+        return new Page<>(rows.getValues(key), lastAge == null ? "" : lastAge);
     }
 
-    /** Whether an expired row is left, apart from those with the given keys. */
+    private Condition behind(Page<K> cursor) {
+        Field<K> lastKey = DSL.val(cursor.lastKey(), key);
+        return byAge
+                ? DSL.row(age, key).gt(NaiveUtc.moment(cursor.lastAge(), age.getDataType()), lastKey)
+                : key.gt(lastKey);
+    }
+
+    /** Whether a row is left, apart from those with the given keys. */
     boolean anyLeft(DSLContext dsl, List<K> keptBack) {
         // Not an array comparison: that is linear in the array for each row, a subquery is hashed.
         Condition other = keptBack.isEmpty()
                 ? DSL.noCondition()
-                : DSL.condition("{0} not in (select unnest({1}))", pair.key(), Keys.array(pair.key(), keptBack));
+                : DSL.condition("{0} not in (select unnest({1}))", key, Keys.array(key, keptBack));
         return dsl.fetchExists(DSL.selectOne()
-                .from(pair.hot())
-                .where(expired)
+                .from(table)
+                .where(wanted)
                 .and(other)
-                .orderBy(age)
+                .orderBy(byAge ? age : key)
                 .limit(1));
     }
 
     /**
-     * The planner's estimate of how many rows are expired, or null where it has no statistics: it would guess then. Reads no
-     * row. All branches have to know theirs.
+     * The planner's estimate of how many rows are wanted, not counting what holds keep of them, or null where it has no
+     * statistics: it would guess then. Reads no row. All branches have to know theirs.
      */
-    static <K> @Nullable Long estimate(DSLContext dsl, ArchivePair<K> pair, List<Branch<K>> branches) {
-        Name table = Shape.qualified(pair.hot());
+    static <K> @Nullable Long estimate(DSLContext dsl, List<Branch<K>> branches) {
         for (Branch<K> branch : branches) {
+            Name table = Shape.qualified(branch.table);
             boolean known = dsl.fetchSingle(
                             "select exists (select from pg_catalog.pg_stats where schemaname = {0} and tablename = {1}"
                                     + " and attname = {2})",
-                            DSL.val(table.first()), DSL.val(table.last()), DSL.val(branch.age.getName()))
+                            DSL.val(table.first()), DSL.val(table.last()), DSL.val((branch.byAge ? branch.age : branch.key).getName()))
                     .get(0, Boolean.class);
             if (!known) {
                 return null;
@@ -113,7 +169,7 @@ final class Branch<K> {
                 DSL.using(dsl.configuration().derive(new Settings().withStatementType(StatementType.STATIC_STATEMENT)));
         return branches.stream()
                 .mapToLong(branch -> Math.round(
-                        inlined.explain(inlined.selectOne().from(pair.hot()).where(branch.estimable))
+                        inlined.explain(inlined.selectOne().from(branch.table).where(branch.estimable))
                                 .rows()))
                 .sum();
     }

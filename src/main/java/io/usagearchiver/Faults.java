@@ -42,7 +42,10 @@ final class Faults {
             return String.valueOf(fault.getMessage());
         }
         String hint = switch (sqlState(fault)) {
-            case "42501" -> " (apply sql/04-grants.sql for the role of this data source)";
+            case "42501" ->
+                " (apply sql/04-grants.sql for the role of this data source; sql/06-restore-grants.sql for one"
+                        + " that restores, holds or releases)";
+            case "42P01" -> " (apply sql/02-ledger.sql if it is a table of the archiver's)";
             case "25006" -> " (a standby, or default_transaction_read_only: the next sweep that may write goes on)";
             case "53100" -> " (make room on the database's disk: the next sweep goes on)";
             default -> "";

@@ -48,6 +48,7 @@ public record Health(
         Record last = tx.select(L.SWEEP_ID, L.STATE, L.NODE, finished, L.MESSAGE, since)
                 .from(L)
                 .where(L.TABLE_NAME.eq(table))
+                .and(L.DIRECTION.eq(Direction.ARCHIVE.name()))
                 .and(L.BATCHES.gt(0L).or(L.STATE.notIn(StopReason.OUTSIDE_WINDOW.name(), StopReason.BUSY.name())))
                 .orderBy(L.SWEEP_ID.desc())
                 .limit(1)

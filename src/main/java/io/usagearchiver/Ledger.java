@@ -1,13 +1,19 @@
 package io.usagearchiver;
 
+import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_HOLD;
 import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 
+import io.usagearchiver.generated.tables.UsageArchiveHold;
 import io.usagearchiver.generated.tables.UsageArchiveSweep;
 import java.time.Duration;
 import java.time.LocalDateTime;
+import java.util.ArrayList;
+import java.util.List;
+import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
+import org.jooq.Result;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
@@ -15,84 +21,145 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The ledger row of one sweep: its history, and the fence. A partial unique index allows one RUNNING row a table, so
- * that opening a sweep supersedes the one before; a batch commits only together with an update of its own RUNNING row.
- * The database decides who moves rows, whatever the scheduler believes.
+ * that opening a sweep supersedes the one before; a batch commits only together with an update of its own RUNNING row,
+ * under the holds that were read. Only a restore that gives signs of life is not superseded. The database decides who
+ * moves rows, whatever the scheduler believes.
  */
 final class Ledger {
     private static final UsageArchiveSweep L = USAGE_ARCHIVE_SWEEP;
-    private static final String RUNNING = "RUNNING";
+    static final String RUNNING = "RUNNING";
     private static final String UNIQUE_VIOLATION = "23505";
     private static final int OPEN_ATTEMPTS = 10;
 
     private final ArchivePair<?> pair;
     private final long sweepId;
+    private final boolean busy;
+    private final @Nullable Field<LocalDateTime> liveUntil;
+    private @Nullable Integer holdsVersion;
 
-    private Ledger(ArchivePair<?> pair, long sweepId) {
+    private Ledger(ArchivePair<?> pair, long sweepId, boolean busy, @Nullable Field<LocalDateTime> liveUntil) {
         this.pair = pair;
         this.sweepId = sweepId;
+        this.busy = busy;
+        this.liveUntil = liveUntil;
     }
 
     /**
-     * Opens a row, after turning an older RUNNING one of the table into SUPERSEDED; a batch in flight of that sweep is
-     * waited for. Nodes that open at the same instant take turns; the last one stays.
+     * What a row says from its beginning.
+     *
+     * @param life how long a restore counts as alive after each sign of it
      */
-    static Ledger open(
-            Session session,
-            TransactionLimits limits,
+    record Opening(
             ArchivePair<?> pair,
             String table,
+            Direction direction,
+            Duration life,
             LocalDateTime cutoff,
             String node,
             String firedBy) {
-        for (int attempt = 1; ; attempt++) {
-            try {
-                return session.transaction(limits, tx -> {
-                    tx.update(L)
-                            .set(L.STATE, StopReason.SUPERSEDED.name())
-                            .set(L.FINISHED_AT, NaiveUtc.NOW)
-                            .where(L.TABLE_NAME.eq(table))
-                            .and(L.STATE.eq(RUNNING))
-                            .execute();
-                    Long id = insert(tx, table, cutoff, node, firedBy, RUNNING);
-                    return new Ledger(pair, id);
-                });
-            } catch (DataAccessException e) {
-                if (!UNIQUE_VIOLATION.equals(e.sqlState()) || attempt == OPEN_ATTEMPTS) {
-                    throw e;
+
+        /**
+         * Opens a row, after turning an older RUNNING one of the table into SUPERSEDED; a batch in flight of that sweep is
+         * waited for. Nodes that open at the same instant take turns; the last one stays. While a restore is alive, it
+         * goes on, and the row is BUSY.
+         */
+        Ledger open(Session session, TransactionLimits limits) {
+            Condition running = L.TABLE_NAME.eq(table).and(L.STATE.eq(RUNNING));
+            Condition alive = L.DIRECTION.eq(Direction.RESTORE.name()).and(L.LIVE_UNTIL.gt(NaiveUtc.NOW));
+            for (int attempt = 1; ; attempt++) {
+                try {
+                    return session.transaction(limits, tx -> {
+                        // After a wait for a batch in flight, PostgreSQL looks at the row anew.
+                        tx.update(L)
+                                .set(L.STATE, StopReason.SUPERSEDED.name())
+                                .set(L.FINISHED_AT, NaiveUtc.NOW)
+                                .where(running)
+                                .and(DSL.condition("not coalesce({0}, false)", alive))
+                                .execute();
+                        return tx.fetchExists(L, running.and(alive)) ? refuse(tx, StopReason.BUSY) : insert(tx, RUNNING);
+                    });
+                } catch (DataAccessException e) {
+                    if (!UNIQUE_VIOLATION.equals(e.sqlState()) || attempt == OPEN_ATTEMPTS) {
+                        throw e;
+                    }
                 }
             }
         }
-    }
 
-    /** Writes the row of a sweep that ends before it begins. One that is RUNNING goes on. */
-    static Ledger refuse(
-            DSLContext tx,
-            ArchivePair<?> pair,
-            String table,
-            LocalDateTime cutoff,
-            String node,
-            String firedBy,
-            StopReason reason) {
-        return new Ledger(pair, insert(tx, table, cutoff, node, firedBy, reason.name()));
-    }
+        /** Writes the row of a run that ends before it begins. One that is RUNNING goes on. */
+        Ledger refuse(DSLContext tx, StopReason reason) {
+            return insert(tx, reason.name());
+        }
 
-    private static long insert(
-            DSLContext tx, String table, LocalDateTime cutoff, String node, String firedBy, String state) {
-        return tx.insertInto(L)
-                .set(L.TABLE_NAME, table)
-                .set(L.STATE, state)
-                .set(L.NODE, node)
-                .set(L.FIRED_BY, firedBy)
-                .set(L.CUTOFF, NaiveUtc.moment(cutoff.toString(), L.CUTOFF.getDataType()))
-                .set(L.STARTED_AT, NaiveUtc.NOW)
-                .set(L.FINISHED_AT, state.equals(RUNNING) ? DSL.castNull(L.FINISHED_AT) : NaiveUtc.NOW)
-                .returningResult(L.SWEEP_ID)
-                .fetchSingle()
-                .value1();
+        private Ledger insert(DSLContext tx, String state) {
+            boolean runs = state.equals(RUNNING);
+            Field<LocalDateTime> liveUntil = direction == Direction.RESTORE ? NaiveUtc.inFuture(life) : null;
+            long id = tx.insertInto(L)
+                    .set(L.TABLE_NAME, table)
+                    .set(L.DIRECTION, direction.name())
+                    .set(L.STATE, state)
+                    .set(L.NODE, node)
+                    .set(L.FIRED_BY, firedBy)
+                    .set(L.CUTOFF, NaiveUtc.moment(cutoff.toString(), L.CUTOFF.getDataType()))
+                    .set(L.STARTED_AT, NaiveUtc.NOW)
+                    .set(L.FINISHED_AT, runs ? DSL.castNull(L.FINISHED_AT) : NaiveUtc.NOW)
+                    .set(L.LIVE_UNTIL, runs && liveUntil != null ? liveUntil : DSL.castNull(L.LIVE_UNTIL))
+                    .returningResult(L.SWEEP_ID)
+                    .fetchSingle()
+                    .value1();
+            return new Ledger(pair, id, state.equals(StopReason.BUSY.name()), liveUntil);
+        }
     }
 
     long sweepId() {
         return sweepId;
+    }
+
+    /** Whether a restore holds the table: the row is closed already. */
+    boolean isBusy() {
+        return busy;
+    }
+
+    /**
+     * The holds that count now. From here on a batch commits only if none was set since. The version is read with them, in
+     * one snapshot, and a hold is committed before the version goes up: whoever has a version has the holds up to it.
+     */
+    List<RowFilter> readHolds(DSLContext tx) {
+        UsageArchiveHold hold = USAGE_ARCHIVE_HOLD;
+        List<Field<?>> fields = new ArrayList<>(Holds.filterFields());
+        fields.add(L.HOLDS_VERSION);
+        fields.add(hold.HOLD_ID);
+        Result<Record> rows = tx.select(fields)
+                .from(L)
+                .leftJoin(hold)
+                .on(hold.TABLE_NAME.eq(L.TABLE_NAME))
+                .and(Holds.ACTIVE)
+                .where(L.SWEEP_ID.eq(sweepId))
+                .orderBy(hold.HOLD_ID)
+                .fetch();
+        holdsVersion = rows.get(0).get(L.HOLDS_VERSION);
+        return rows.stream()
+                .filter(row -> row.get(hold.HOLD_ID) != null)
+                .map(Holds::filter)
+                .toList();
+    }
+
+    /**
+     * Gives a sign of life of a restore, in a transaction of its own, for others to see it while a long statement runs.
+     *
+     * @return the number of rows touched, which is 1
+     * @throws SupersededException if the row is not RUNNING any more
+     */
+    int touch(DSLContext tx) {
+        int rows = tx.update(L)
+                .set(L.LIVE_UNTIL, liveUntil == null ? L.LIVE_UNTIL : liveUntil)
+                .where(L.SWEEP_ID.eq(sweepId))
+                .and(L.STATE.eq(RUNNING))
+                .execute();
+        if (rows == 0) {
+            throw new SupersededException();
+        }
+        return rows;
     }
 
     /**
@@ -100,6 +167,7 @@ final class Ledger {
      *
      * @return the fingerprint of the pair's live columns
      * @throws SupersededException if the row is not RUNNING any more
+     * @throws HoldsChangedException if a hold was set since {@link #readHolds}
      */
     String count(DSLContext tx, Batch.Moved<?> moved) {
         Field<String> fingerprint = Shape.liveFingerprint(pair);
@@ -112,12 +180,15 @@ final class Ledger {
                         L.ROWS_IN_CONFLICT.plus(moved.conflicts().size()))
                 .set(L.ROWS_REJECTED, L.ROWS_REJECTED.plus(moved.rejected().size()))
                 .set(L.LAST_BATCH_AT, NaiveUtc.NOW)
+                .set(L.LIVE_UNTIL, liveUntil == null ? L.LIVE_UNTIL : liveUntil)
                 .where(L.SWEEP_ID.eq(sweepId))
                 .and(L.STATE.eq(RUNNING))
+                .and(holdsVersion == null ? DSL.noCondition() : L.HOLDS_VERSION.eq(holdsVersion))
                 .returningResult(fingerprint)
                 .fetchOne(fingerprint);
         if (live == null) {
-            throw new SupersededException();
+            boolean running = tx.fetchExists(L, L.SWEEP_ID.eq(sweepId).and(L.STATE.eq(RUNNING)));
+            throw running ? new HoldsChangedException() : new SupersededException();
         }
         return live;
     }
@@ -202,6 +273,11 @@ final class Ledger {
 
     /** A newer sweep has taken over. The batch must be rolled back and the sweep ends. */
     static final class SupersededException extends RuntimeException {
+        private static final long serialVersionUID = 1;
+    }
+
+    /** A hold was set that the sweep has not read. The batch must be rolled back and the holds read again. */
+    static final class HoldsChangedException extends RuntimeException {
         private static final long serialVersionUID = 1;
     }
 }

@@ -1,5 +1,6 @@
 package io.usagearchiver;
 
+import java.time.Duration;
 import java.time.LocalDateTime;
 import java.time.temporal.ChronoUnit;
 import org.jooq.DSLContext;
@@ -24,6 +25,12 @@ final class NaiveUtc {
     /** The database's clock, read once. */
     static LocalDateTime now(DSLContext dsl) {
         return parse(dsl.select(text(NOW)).fetchSingle().value1());
+    }
+
+    /** The moment that will be in so long, by the database's clock. */
+    static Field<LocalDateTime> inFuture(Duration duration) {
+        return DSL.field(
+                "{0} + {1} * interval '1 millisecond'", SQLDataType.LOCALDATETIME, NOW, DSL.val(duration.toMillis()));
     }
 
     /** The moment that lies {@code months} calendar months before {@code now}, its day clamped to the month's end. */

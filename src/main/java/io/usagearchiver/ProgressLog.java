@@ -9,13 +9,18 @@ final class ProgressLog implements SweepListener {
     private static final Duration INTERVAL = Duration.ofMinutes(1);
     private static final Logger log = LoggerFactory.getLogger(ProgressLog.class);
 
+    private final Direction direction;
     private Duration told = Duration.ZERO;
+
+    ProgressLog(Direction direction) {
+        this.direction = direction;
+    }
 
     @Override
     public void batchCommitted(SweepProgress progress) {
         if (progress.elapsed().minus(told).compareTo(INTERVAL) >= 0) {
             told = progress.elapsed();
-            log.info("Sweep {} of {}: {}", progress.sweepId(), progress.table(), progress.text());
+            log.info("{} {} of {}: {}", direction, progress.sweepId(), progress.table(), progress.text());
         }
     }
 }

@@ -13,26 +13,37 @@ import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Compares the live catalog with what moving rows safely asks for. Defaults, indexes, the order of columns and comments
+ * Compares the live catalog with what moving rows safely in one direction asks for. Defaults, indexes, the order of columns and comments
  * may differ between the tables; columns that both have beyond the generated ones are moved too.
  */
 final class SchemaCheck {
     private final DSLContext tx;
     private final ArchivePair<?> pair;
+    private final Direction direction;
     private final List<String> differences = new ArrayList<>();
 
-    private SchemaCheck(DSLContext tx, ArchivePair<?> pair) {
+    private SchemaCheck(DSLContext tx, ArchivePair<?> pair, Direction direction) {
         this.tx = tx;
         this.pair = pair;
+        this.direction = direction;
     }
 
     /**
-     * Checks the tables of a pair, and the ledger.
+     * Checks the tables of a pair, the ledger and the holds.
      *
      * @throws SchemaDriftException with all that is wrong
      */
     static Shape run(DSLContext tx, ArchivePair<?> pair) {
-        return new SchemaCheck(tx, pair).run();
+        return run(tx, pair, Direction.ARCHIVE);
+    }
+
+    /**
+     * Checks what rows that go in {@code direction} need.
+     *
+     * @throws SchemaDriftException with all that is wrong
+     */
+    static Shape run(DSLContext tx, ArchivePair<?> pair, Direction direction) {
+        return new SchemaCheck(tx, pair, direction).run();
     }
 
     private Shape run() {
@@ -44,17 +55,28 @@ final class SchemaCheck {
         checkSide("hot", pair.hot(), hot);
         checkSide("archive", pair.archive(), archive);
         if (hot != null) {
-            checkHot(hot);
+            checkTypes(hot);
         }
-        if (archive != null) {
-            checkArchive(archive);
+        LiveTable source = direction == Direction.ARCHIVE ? hot : archive;
+        LiveTable target = direction == Direction.ARCHIVE ? archive : hot;
+        if (source != null) {
+            checkSource(source);
         }
-        if (hot != null && archive != null) {
-            compare(hot, archive);
+        if (target != null) {
+            checkTarget(target);
+        }
+        if (source != null && target != null) {
+            compare(source, target);
+        }
+        if (direction == Direction.RESTORE) {
+            checkPrivilege("archive", pair.archive(), "DELETE");
+            checkPrivilege("hot", pair.hot(), "INSERT");
+            checkPrivilege("holds", USAGE_ARCHIVE_HOLD, "INSERT");
         }
         checkLedger();
         if (hot == null || !differences.isEmpty()) {
             throw new SchemaDriftException(
+                    direction,
                     Shape.qualified(pair.hot()).unquotedName().toString(),
                     differences.stream().sorted().toList());
         }
@@ -87,7 +109,7 @@ final class SchemaCheck {
         }
     }
 
-    private void checkHot(LiveTable hot) {
+    private void checkTypes(LiveTable hot) {
         List<Field<?>> typed = new ArrayList<>(pair.ages());
         typed.add(pair.key());
         for (Field<?> field : typed) {
@@ -103,43 +125,82 @@ final class SchemaCheck {
                         "column " + column.name() + " is " + column.type() + ", the generated code has " + generated);
             }
         }
-        for (String trigger : hot.deleteTriggers()) {
-            differ("hot", hot.name(), "has " + trigger + ", which acts on DELETE");
+    }
+
+    private void checkSource(LiveTable source) {
+        for (String trigger : source.deleteTriggers()) {
+            differ(sourceSide(), source.name(), "has " + trigger + ", which acts on DELETE");
         }
-        for (String reference : hot.references()) {
-            differ("hot", hot.name(), "is referenced by " + reference + ": moving a row would change other rows");
+        for (String reference : source.references()) {
+            differ(
+                    sourceSide(),
+                    source.name(),
+                    "is referenced by " + reference + ": moving a row would change other rows");
         }
     }
 
-    private void checkArchive(LiveTable archive) {
-        for (String trigger : archive.insertTriggers()) {
-            differ("archive", archive.name(), "has " + trigger + ", which acts on each INSERT");
+    private void checkTarget(LiveTable target) {
+        for (String trigger : target.insertTriggers()) {
+            differ(targetSide(), target.name(), "has " + trigger + ", which acts on each INSERT");
         }
-        for (LiveTable.Column column : archive.columns().values()) {
+        for (LiveTable.Column column : target.columns().values()) {
             if (column.always()) {
-                differ("archive", archive.name(), "column " + column.name() + " is GENERATED ALWAYS: it takes no copy");
+                differ(
+                        targetSide(),
+                        target.name(),
+                        "column " + column.name() + " is GENERATED ALWAYS: it takes no copy");
             }
         }
     }
 
-    private void compare(LiveTable hot, LiveTable archive) {
-        for (LiveTable.Column column : hot.columns().values()) {
-            LiveTable.Column twin = archive.columns().get(column.name());
+    private void compare(LiveTable source, LiveTable target) {
+        String from = " (" + sourceSide() + ": ";
+        for (LiveTable.Column column : source.columns().values()) {
+            LiveTable.Column twin = target.columns().get(column.name());
             if (twin == null) {
-                differ("archive", archive.name(), "lacks column " + column.name() + " (hot: " + column.type() + ")");
+                differ(targetSide(), target.name(), "lacks column " + column.name() + from + column.type() + ")");
             } else if (!twin.type().equals(column.type())) {
                 differ(
-                        "archive",
-                        archive.name(),
-                        "column " + column.name() + " is " + twin.type() + " (hot: " + column.type() + ")");
+                        targetSide(),
+                        target.name(),
+                        "column " + column.name() + " is " + twin.type() + from + column.type() + ")");
             } else if (twin.notNull() && !column.notNull()) {
-                differ("archive", archive.name(), "column " + column.name() + " is NOT NULL (hot: null allowed)");
+                differ(
+                        targetSide(),
+                        target.name(),
+                        "column " + column.name() + " is NOT NULL" + from + "null allowed)");
             }
         }
-        for (LiveTable.Column column : archive.columns().values()) {
-            if (!hot.columns().containsKey(column.name())) {
-                differ("hot", hot.name(), "lacks column " + column.name() + " (archive: " + column.type() + ")");
+        for (LiveTable.Column column : target.columns().values()) {
+            if (!source.columns().containsKey(column.name())) {
+                differ(
+                        sourceSide(),
+                        source.name(),
+                        "lacks column " + column.name() + " (" + targetSide() + ": " + column.type() + ")");
             }
+        }
+    }
+
+    private String sourceSide() {
+        return direction == Direction.ARCHIVE ? "hot" : "archive";
+    }
+
+    private String targetSide() {
+        return direction == Direction.ARCHIVE ? "archive" : "hot";
+    }
+
+    /** A role that may not restore is told so before it supersedes a sweep. */
+    private void checkPrivilege(String side, Table<?> table, String privilege) {
+        Boolean granted = tx.select(DSL.field(
+                        "has_table_privilege(to_regclass({0}), {1})",
+                        Boolean.class, Shape.regclass(table), DSL.val(privilege)))
+                .fetchSingle()
+                .value1();
+        if (Boolean.FALSE.equals(granted)) {
+            differ(
+                    side,
+                    Shape.qualified(table).unquotedName().toString(),
+                    "grants this role no " + privilege + "; apply sql/06-restore-grants.sql for a role of its own");
         }
     }
 

@@ -11,9 +11,11 @@ public final class SchemaDriftException extends ArchiveException {
 
     private final List<String> differences;
 
-    SchemaDriftException(String table, List<String> differences) {
+    SchemaDriftException(Direction direction, String table, List<String> differences) {
         super(
-                "Archival of " + table + " is disabled, because the database does not allow it:\n  - "
+                (direction == Direction.ARCHIVE
+                                ? "Archival of " + table + " is disabled, because the database does not allow it:\n  - "
+                                : "No row of " + table + " can be restored, because the database does not allow it:\n  - ")
                         + String.join("\n  - ", differences),
                 null);
         this.differences = List.copyOf(differences);

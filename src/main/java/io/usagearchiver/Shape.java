@@ -3,6 +3,7 @@ package io.usagearchiver;
 import static java.util.Objects.requireNonNull;
 
 import java.util.List;
+import org.jooq.Condition;
 import org.jooq.Field;
 import org.jooq.Name;
 import org.jooq.QueryPart;
@@ -26,8 +27,18 @@ record Shape(String table, List<String> columnNames, String fingerprint) {
                 .toList();
     }
 
+    /**
+     * That two tables' rows are the same. Compares row images, not values: {@code =} knows rows as equal that are not the
+     * same (1.0 and 1.00, or text under a collation that ignores case), and some types have no {@code =}.
+     */
+    Condition identical(Table<?> side, Table<?> other) {
+        return DSL.condition(
+                "cast(row({0}) as record) *= cast(row({1}) as record)",
+                DSL.list(columns(side)), DSL.list(columns(other)));
+    }
+
     /** The column of {@code side} that has the name and type of {@code column}. */
-    <T> Field<T> column(Table<?> side, Field<T> column) {
+    static <T> Field<T> column(Table<?> side, Field<T> column) {
         return DSL.field(qualified(side).append(column.getUnqualifiedName()), column.getDataType());
     }
 

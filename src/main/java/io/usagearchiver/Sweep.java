@@ -11,10 +11,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Batches until no expired row is left, or a reason to stop.
+ * Batches until no row that the errand wants is left, or a reason to stop.
  *
  * <p>A pass over the candidates is followed by another if it moved a row and an expired row is left: one that was locked,
- * or that expired behind the cursor. Rows that had to be kept back are not tried again.
+ * or that expired behind the cursor. Rows that had to be kept back are not tried again. A hold that is set meanwhile begins
+ * a new pass, too.
  *
  * <p>A transient fault repeats its transaction. When that took another connection, the ledger row tells what was committed,
  * and a new pass begins: batches may have been undone behind the cursor. A batch that the archive refuses is halved until
@@ -23,7 +24,7 @@ import org.slf4j.LoggerFactory;
 final class Sweep<K> {
     private static final Logger log = LoggerFactory.getLogger(Sweep.class);
 
-    private final ArchivePair<K> pair;
+    private final Errand<K> errand;
     private final ArchiveSettings settings;
     private final Session session;
     private final Retry retry;
@@ -31,10 +32,10 @@ final class Sweep<K> {
     private final SweepListener listener;
     private final LocalDateTime cutoff;
     private final Ledger ledger;
-    private final List<Branch<K>> branches;
     private final Pacing pacing;
 
     private final KeptBack<K> keptBack = new KeptBack<>();
+    private List<Branch<K>> branches = List.of();
     private Shape shape;
     private long rowsMoved;
     private long batches;
@@ -44,7 +45,7 @@ final class Sweep<K> {
     private Batch.@Nullable Moved<K> inDoubt;
 
     Sweep(
-            ArchivePair<K> pair,
+            Errand<K> errand,
             ArchiveSettings settings,
             Session session,
             Retry retry,
@@ -54,7 +55,7 @@ final class Sweep<K> {
             Ledger ledger,
             Shape shape,
             Pacing pacing) {
-        this.pair = pair;
+        this.errand = errand;
         this.settings = settings;
         this.session = session;
         this.retry = retry;
@@ -62,7 +63,6 @@ final class Sweep<K> {
         this.listener = listener;
         this.cutoff = cutoff;
         this.ledger = ledger;
-        this.branches = Branch.of(pair, cutoff);
         this.shape = shape;
         this.pacing = pacing;
     }
@@ -70,6 +70,7 @@ final class Sweep<K> {
     /** Sweeps, and leaves the ledger row open. */
     StopReason run() {
         try {
+            errand.prepare(session, retry);
             estimate = estimate();
             listener.sweepStarted(progress());
             StopReason reason = null;
@@ -89,22 +90,30 @@ final class Sweep<K> {
         }
     }
 
-    /** The rows that had to stay hot. */
+    /** The rows that had to stay where they were. */
     KeptBack<K> keptBack() {
         return keptBack;
     }
 
     private @Nullable Long estimate() {
         try {
-            return read(dsl -> Branch.estimate(dsl, pair, branches));
+            readRows();
+            return read(dsl -> Branch.estimate(dsl, branches));
         } catch (RestartException e) {
             return null;
+        }
+    }
+
+    private void readRows() {
+        if (branches.isEmpty()) {
+            branches = attempt(TransactionLimits.page(settings), tx -> errand.rows(tx, ledger, cutoff));
         }
     }
 
     /** Goes over the candidates once. Returns why the sweep is to stop, or null if another pass is needed. */
     private @Nullable StopReason pass() {
         try {
+            readRows();
             Candidates<K> candidates =
                     new Candidates<>(this::read, branches, settings.batchSize(), pacing::batchSize, keptBack.keys());
             boolean deleted = false;
@@ -122,6 +131,10 @@ final class Sweep<K> {
             return deleted ? null : StopReason.ROWS_LOCKED;
         } catch (RestartException e) {
             return null;
+        } catch (Ledger.HoldsChangedException e) {
+            log.info("Sweep {} of {}: a hold was set; reading the holds again", ledger.sweepId(), shape.table());
+            branches = List.of();
+            return null;
         }
     }
 
@@ -133,7 +146,7 @@ final class Sweep<K> {
         });
     }
 
-    /** Moves what can be moved of these keys. Returns whether a hot row was deleted. */
+    /** Moves what can be moved of these keys. Returns whether a row was. */
     private boolean move(Branch<K> branch, List<K> keys) {
         try {
             Batch.Moved<K> moved = batch(keys.size(), (tx, batch) -> batch.move(tx, branch, keys));
@@ -159,7 +172,7 @@ final class Sweep<K> {
         long[] startNanos = new long[1];
         while (true) {
             try {
-                Batch<K> batch = new Batch<>(pair, shape, ledger);
+                Batch<K> batch = new Batch<>(errand.pair(), errand.direction(), shape, ledger);
                 Batch.Moved<K> moved = attempt(TransactionLimits.batch(settings), tx -> {
                     inDoubt = null;
                     // Of this attempt: waiting before another one is no work of the server.
@@ -174,10 +187,11 @@ final class Sweep<K> {
                 return moved;
             } catch (Batch.ShapeChangedException e) {
                 log.info(
-                        "{} or its archive was altered during sweep {}: checking the schema again",
-                        shape.table(),
-                        ledger.sweepId());
-                shape = read(tx -> SchemaCheck.run(tx, pair));
+                        "{} {}: {} or its archive was altered; checking the schema again",
+                        errand.direction(),
+                        ledger.sweepId(),
+                        shape.table());
+                shape = read(tx -> SchemaCheck.run(tx, errand.pair(), errand.direction()));
             }
         }
     }
@@ -192,7 +206,8 @@ final class Sweep<K> {
         rowsMoved += moved.copied();
         batches++;
         log.debug(
-                "Sweep {} of {}, batch {}: {} rows moved, {} archived already, {} in conflict, {} rejected",
+                "{} {} of {}, batch {}: {} rows moved, {} there already, {} in conflict, {} rejected",
+                errand.direction(),
                 ledger.sweepId(),
                 shape.table(),
                 batches,
@@ -209,6 +224,9 @@ final class Sweep<K> {
     }
 
     private <T extends @Nullable Object> T read(Function<DSLContext, T> query) {
+        if (errand.direction() == Direction.RESTORE) {
+            attempt(TransactionLimits.batch(settings), ledger::touch);
+        }
         return attempt(TransactionLimits.page(settings), query);
     }
 
@@ -237,7 +255,8 @@ final class Sweep<K> {
         batches = counts.batches();
         session.acknowledge();
         log.info(
-                "Sweep {} of {} goes on with another connection, at {} rows moved in {} batches",
+                "{} {} of {} goes on with another connection, at {} rows moved in {} batches",
+                errand.direction(),
                 ledger.sweepId(),
                 shape.table(),
                 rowsMoved,

@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 public final class SweepStoppedException extends ArchiveException {
     private static final long serialVersionUID = 1;
 
-    SweepStoppedException(String table, @Nullable Throwable cause) {
-        super("A sweep of " + table + " was asked to stop before it began", cause);
+    SweepStoppedException(Direction direction, String table, @Nullable Throwable cause) {
+        super("A " + direction.word() + " of " + table + " was asked to stop before it began", cause);
     }
 }

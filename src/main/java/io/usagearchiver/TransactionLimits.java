@@ -42,6 +42,24 @@ record TransactionLimits(String sql, Duration answer) {
         return of(settings, settings.lockTimeout(), settings.statementTimeout().multipliedBy(10), PLANS);
     }
 
+    /** Counts rows, however the planner finds best, and cannot change any. */
+    static TransactionLimits count(ArchiveSettings settings) {
+        return of(
+                settings,
+                settings.lockTimeout(),
+                settings.statementTimeout().multipliedBy(10),
+                "set transaction read only");
+    }
+
+    /**
+     * How long a restore counts as alive after a sign of life. It gives one before each page and with each batch; in between
+     * there is one statement, or attempts until it gives up, or a pause.
+     */
+    static Duration life(ArchiveSettings settings) {
+        Duration pause = settings.pace().pauseAfter(settings.statementTimeout());
+        return page(settings).answer().plus(settings.retryTimeout()).plus(pause);
+    }
+
     /** Opens a ledger row, waiting for a batch in flight of the sweep that it supersedes. */
     static TransactionLimits open(ArchiveSettings settings) {
         Duration wait = settings.idleTransactionTimeout().plus(TAKEOVER_MARGIN);

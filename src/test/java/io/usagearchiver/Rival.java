@@ -51,10 +51,15 @@ final class Rival implements AutoCloseable {
      * @return their process ids
      */
     List<String> awaitWaiting(int sessions, String statement) {
+        return awaitWaiting(TestDatabase.ARCHIVER, sessions, statement);
+    }
+
+    /** The same for the sessions of another role. */
+    List<String> awaitWaiting(String role, int sessions, String statement) {
         return await().pollInterval(Duration.ofMillis(10))
                 .until(
                         () -> db.strings("SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-                                + " AND usename = '" + TestDatabase.ARCHIVER + "' AND wait_event_type = 'Lock'"
+                                + " AND usename = '" + role + "' AND wait_event_type = 'Lock'"
                                 + " AND query LIKE '" + statement + "'"),
                         waiting -> waiting.size() == sessions);
     }

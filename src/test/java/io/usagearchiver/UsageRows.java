@@ -43,6 +43,12 @@ final class UsageRows {
         return archiver().settings(ArchiveSettings.defaults().withBatchSize(batchSize));
     }
 
+    /** An archiver whose role takes rows back and sets holds, with batches of the given size. */
+    Archiver.Builder restorer(int batchSize) {
+        return Archiver.builder(UsageDetails.PAIR, db.restorer())
+                .settings(ArchiveSettings.defaults().withBatchSize(batchSize));
+    }
+
     /** Has the rows of a query that gives id, completed_at and created_at in the hot table, and no others anywhere. */
     void replace(String rows) {
         db.execute("DELETE FROM model_usage_details; DELETE FROM model_usage_details_archive;"
@@ -89,6 +95,11 @@ final class UsageRows {
         assertThat(db.strings(is + " EXCEPT ALL " + shouldBe))
                 .as("ids that %s has and should not, or has changed", table)
                 .isEmpty();
+    }
+
+    /** Asserts that the hot table has exactly the original rows, unchanged, and the archive none. */
+    void assertAllHot() {
+        assertMoved("false");
     }
 
     /** A column of the newest ledger row, as PostgreSQL writes it. */

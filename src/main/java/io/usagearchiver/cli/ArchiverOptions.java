@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** The options of a command that is about one archiver of the configuration file. */
-final class ArchiverOptions extends ConfigOption {
+class ArchiverOptions extends ConfigOption {
     @Option(
             names = "--plugin",
             order = 2,

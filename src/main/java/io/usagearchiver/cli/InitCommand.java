@@ -67,12 +67,21 @@ final class InitCommand implements Callable<Integer> {
     private @Nullable String role;
 
     @Option(
-            names = "--with-usage-tables",
+            names = "--restore-role",
             order = 5,
+            paramLabel = "NAME",
+            description =
+                    "An existing role, another one, that gets what it needs to take rows back from the archive and to"
+                            + " set holds.")
+    private @Nullable String restoreRole;
+
+    @Option(
+            names = "--with-usage-tables",
+            order = 6,
             description = "Create model_usage_details and its archive too, where no application does.")
     private boolean withUsageTables;
 
-    @Option(names = "--with-quartz-tables", order = 6, description = "Create the tables of Quartz's job store too.")
+    @Option(names = "--with-quartz-tables", order = 7, description = "Create the tables of Quartz's job store too.")
     private boolean withQuartzTables;
 
     @Override
@@ -117,6 +126,11 @@ final class InitCommand implements Callable<Integer> {
             if (exists(tx, "public.qrtz_locks")) {
                 lines.addAll(SqlScript.read("05-quartz-grants.sql", parameters).apply(tx));
             }
+        }
+        if (restoreRole != null) {
+            requireRoleAndUsageTables(tx, restoreRole);
+            parameters.put("role", restoreRole);
+            lines.addAll(SqlScript.read("06-restore-grants.sql", parameters).apply(tx));
         }
         return lines;
     }

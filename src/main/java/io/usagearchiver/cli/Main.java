@@ -17,7 +17,15 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         versionProvider = Main.Version.class,
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = {InitCommand.class, SweepCommand.class, NodeCommand.class},
+        subcommands = {
+            InitCommand.class,
+            SweepCommand.class,
+            NodeCommand.class,
+            RestoreCommand.class,
+            HoldCommand.class,
+            ReleaseCommand.class,
+            HoldsCommand.class
+        },
         footer = {
             "",
             "'usage-archiver COMMAND --help' tells more about a command.",

@@ -4,6 +4,7 @@ import io.usagearchiver.SweepListener;
 import io.usagearchiver.SweepProgress;
 import java.io.PrintWriter;
 import java.time.Duration;
+import java.util.function.Function;
 
 /**
  * One line on a terminal that tells how far a sweep has come, written over again at most five times a second.
@@ -14,22 +15,28 @@ final class ProgressLine implements SweepListener, AutoCloseable {
     private static final Duration INTERVAL = Duration.ofMillis(200);
 
     private final PrintWriter terminal;
+    private final Function<SweepProgress, String> text;
     private Duration shown = Duration.ZERO;
 
     ProgressLine(PrintWriter terminal) {
+        this(terminal, ProgressLine::text);
+    }
+
+    ProgressLine(PrintWriter terminal, Function<SweepProgress, String> text) {
         this.terminal = terminal;
+        this.text = text;
     }
 
     @Override
     public void sweepStarted(SweepProgress progress) {
-        show(text(progress));
+        show(text.apply(progress));
     }
 
     @Override
     public void batchCommitted(SweepProgress progress) {
         if (progress.elapsed().minus(shown).compareTo(INTERVAL) >= 0) {
             shown = progress.elapsed();
-            show(text(progress));
+            show(text.apply(progress));
         }
     }
 

@@ -14,6 +14,7 @@ import org.jooq.JSONFormat.RecordFormat;
 import org.jooq.Record;
 import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
 
 /** The result of a sweep as a person or a program reads it. */
 final class Report {
@@ -40,9 +41,9 @@ final class Report {
                 text,
                 "in conflict",
                 result.rowsInConflict(),
-                "the archive holds other content",
+                "stay hot, the archive holds other content",
                 result.conflictingIds());
-        keptBack(text, "rejected", result.rowsRejected(), "the archive refuses them", result.rejectedIds());
+        keptBack(text, "rejected", result.rowsRejected(), "stay hot, the archive refuses them", result.rejectedIds());
         return text.toString().stripTrailing();
     }
 
@@ -59,18 +60,18 @@ final class Report {
         };
     }
 
-    private static void keptBack(StringBuilder text, String what, long rows, String why, List<String> ids) {
+    static void keptBack(StringBuilder text, String what, long rows, String why, List<String> ids) {
         if (rows > 0) {
             String more = rows > ids.size() ? ", ..." : "";
-            line(text, "  %-16s  %s stay hot, %s: %s%s", what, rows(rows), why, String.join(", ", ids), more);
+            line(text, "  %-16s  %s %s: %s%s", what, rows(rows), why, String.join(", ", ids), more);
         }
     }
 
-    private static void line(StringBuilder text, String format, Object... values) {
+    static void line(StringBuilder text, String format, Object... values) {
         text.append(String.format(Locale.ROOT, format, values)).append(System.lineSeparator());
     }
 
-    private static String rows(long rows) {
+    static String rows(long rows) {
         return String.format(Locale.ROOT, rows == 1 ? "%,d row" : "%,d rows", rows);
     }
 
@@ -85,10 +86,14 @@ final class Report {
 
     /** One object on one line. The cutoff is in ISO 8601 with its zone, UTC; ids are strings, whatever their type. */
     static String json(SweepResult result) {
-        Map<String, Object> members = new LinkedHashMap<>();
+        return json(members(result));
+    }
+
+    static Map<String, @Nullable Object> members(SweepResult result) {
+        Map<String, @Nullable Object> members = new LinkedHashMap<>();
         members.put("sweepId", result.sweepId());
         members.put("table", result.table());
-        members.put("cutoff", result.cutoff().toInstant(ZoneOffset.UTC).toString());
+        members.put("cutoff", instant(result.cutoff()));
         members.put("stopReason", result.stopReason().name());
         members.put("rowsMoved", result.rowsMoved());
         members.put("rowsAlreadyArchived", result.rowsAlreadyArchived());
@@ -98,12 +103,25 @@ final class Report {
         members.put("elapsedMillis", result.elapsed().toMillis());
         members.put("conflictingIds", result.conflictingIds().toArray(String[]::new));
         members.put("rejectedIds", result.rejectedIds().toArray(String[]::new));
+        return members;
+    }
+
+    /** A naive moment in UTC, in ISO 8601. */
+    static String instant(LocalDateTime moment) {
+        return moment.toInstant(ZoneOffset.UTC).toString();
+    }
+
+    /** One object on one line. */
+    static String json(Map<String, @Nullable Object> members) {
         Field<?>[] fields = members.entrySet().stream()
-                .map(member ->
-                        DSL.field(DSL.name(member.getKey()), member.getValue().getClass()))
+                .map(member -> DSL.field(DSL.name(member.getKey()), type(member.getValue())))
                 .toArray(Field[]::new);
         Record record = DSL.using(SQLDialect.POSTGRES).newRecord(fields);
         record.fromMap(members);
         return record.formatJSON(new JSONFormat().recordFormat(RecordFormat.OBJECT));
+    }
+
+    private static Class<?> type(@Nullable Object value) {
+        return value == null ? String.class : value.getClass();
     }
 }

@@ -1,0 +1,34 @@
+package io.usagearchiver;
+
+import java.time.LocalDateTime;
+import java.util.List;
+import org.jooq.DSLContext;
+
+/** Moves expired rows into the archive, but for those under a hold. */
+record Archiving<K>(ArchivePair<K> pair, int retentionMonths) implements Errand<K> {
+    @Override
+    public Direction direction() {
+        return Direction.ARCHIVE;
+    }
+
+    @Override
+    public ArchiveSettings settings(ArchiveSettings all) {
+        return all;
+    }
+
+    @Override
+    public LocalDateTime cutoff(LocalDateTime now) {
+        return NaiveUtc.monthsBefore(now, retentionMonths);
+    }
+
+    @Override
+    public void check(DSLContext tx) {}
+
+    @Override
+    public void prepare(Session session, Retry retry) {}
+
+    @Override
+    public List<Branch<K>> rows(DSLContext tx, Ledger ledger, LocalDateTime cutoff) {
+        return Branch.expired(pair, cutoff, ledger.readHolds(tx));
+    }
+}

@@ -1,0 +1,47 @@
+package io.usagearchiver;
+
+import org.jooq.Table;
+
+/** Which way rows go between the tables of a pair. The names are those in the ledger. */
+enum Direction {
+    /** Expired rows from the hot table into the archive. */
+    ARCHIVE("sweep", "Sweep", "archive"),
+    /** Rows from the archive back into the hot table. */
+    RESTORE("restore", "Restore", "hot table");
+
+    private final String word;
+    private final String title;
+    private final String targetSide;
+
+    Direction(String word, String title, String targetSide) {
+        this.word = word;
+        this.title = title;
+        this.targetSide = targetSide;
+    }
+
+    /** The table that rows leave. */
+    Table<?> source(ArchivePair<?> pair) {
+        return this == ARCHIVE ? pair.hot() : pair.archive();
+    }
+
+    /** The table that rows go into. */
+    Table<?> target(ArchivePair<?> pair) {
+        return this == ARCHIVE ? pair.archive() : pair.hot();
+    }
+
+    /** What the table that rows go into is called. */
+    String targetSide() {
+        return targetSide;
+    }
+
+    /** What a run in this direction is called within a sentence. */
+    String word() {
+        return word;
+    }
+
+    /** What it is called at the beginning of one. */
+    @Override
+    public String toString() {
+        return title;
+    }
+}

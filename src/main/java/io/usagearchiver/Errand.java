@@ -1,0 +1,33 @@
+package io.usagearchiver;
+
+import java.time.LocalDateTime;
+import java.util.List;
+import org.jooq.DSLContext;
+
+/** What a run of {@link Sweep} is to move, and which way. */
+interface Errand<K> {
+    /** Between which tables. */
+    ArchivePair<K> pair();
+
+    /** Which way. */
+    Direction direction();
+
+    /** Which of the settings count. */
+    ArchiveSettings settings(ArchiveSettings all);
+
+    /** The cutoff for the ledger. */
+    LocalDateTime cutoff(LocalDateTime now);
+
+    /**
+     * Sees that it makes sense, before anything is changed.
+     *
+     * @throws IllegalArgumentException if it does not
+     */
+    void check(DSLContext tx);
+
+    /** What has to be done once the ledger row is open, before the first row moves. */
+    void prepare(Session session, Retry retry);
+
+    /** The rows to move, read anew when the holds have changed. */
+    List<Branch<K>> rows(DSLContext tx, Ledger ledger, LocalDateTime cutoff);
+}

@@ -1,0 +1,59 @@
+package io.usagearchiver;
+
+import java.util.List;
+import org.jooq.Condition;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.Record3;
+import org.jooq.Table;
+import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
+
+/**
+ * What a restore would do now.
+ *
+ * @param matching archived rows that match
+ * @param identical those of them that the hot table holds already, identical: they would only be deleted from the archive
+ * @param inConflict those of them whose key the hot table holds with other content: they would stay in the archive
+ * @param conflictingIds the keys of the first {@value SweepResult#LISTED_IDS} rows in conflict
+ */
+public record RestorePreview(long matching, long identical, long inConflict, List<String> conflictingIds) {
+    /** Copies the list. */
+    public RestorePreview {
+        conflictingIds = List.copyOf(conflictingIds);
+    }
+
+    /** Rows that would be inserted into the hot table. */
+    public long restorable() {
+        return matching - identical - inConflict;
+    }
+
+    static <K> RestorePreview count(DSLContext tx, ArchivePair<K> pair, Shape shape, RowFilter filter) {
+        Table<?> archive = pair.archive();
+        Field<K> archived = Shape.column(archive, pair.key());
+        Field<K> hot = Shape.column(pair.hot(), pair.key());
+        Table<?> both = archive.leftJoin(pair.hot()).on(hot.eq(archived));
+        // By branches, since no index serves the age as a whole.
+        Condition matches = DSL.or(
+                Branch.matching(pair, filter).stream().map(Branch::wanted).toList());
+        Condition same = shape.identical(archive, pair.hot());
+        Condition other = hot.isNotNull().andNot(same);
+        Record3<Long, Long, Long> counts = tx.select(
+                        rows(DSL.trueCondition()), rows(hot.isNotNull().and(same)), rows(other))
+                .from(both)
+                .where(matches)
+                .fetchSingle();
+        List<String> ids = tx.select(archived)
+                .from(both)
+                .where(matches)
+                .and(other)
+                .orderBy(archived)
+                .limit(SweepResult.LISTED_IDS)
+                .fetch(row -> String.valueOf(row.value1()));
+        return new RestorePreview(counts.value1(), counts.value2(), counts.value3(), ids);
+    }
+
+    private static Field<Long> rows(Condition which) {
+        return DSL.field("count(*) filter (where {0})", SQLDataType.BIGINT, which);
+    }
+}

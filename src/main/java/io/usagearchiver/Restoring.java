@@ -1,0 +1,66 @@
+package io.usagearchiver;
+
+import java.time.LocalDateTime;
+import java.util.List;
+import org.jooq.DSLContext;
+import org.jspecify.annotations.Nullable;
+
+/** Moves rows back into the hot table, under a hold: they are expired still, and the next sweep would take them again. */
+final class Restoring<K> implements Errand<K> {
+    private final ArchivePair<K> pair;
+    private final RowFilter filter;
+    private final @Nullable LocalDateTime holdUntil;
+    private final String reason;
+    private final Holds holds;
+    private @Nullable Hold hold;
+
+    Restoring(ArchivePair<K> pair, RowFilter filter, @Nullable LocalDateTime holdUntil, String reason, Holds holds) {
+        this.pair = pair;
+        this.filter = filter;
+        this.holdUntil = holdUntil;
+        this.reason = reason;
+        this.holds = holds;
+    }
+
+    @Override
+    public ArchivePair<K> pair() {
+        return pair;
+    }
+
+    @Override
+    public Direction direction() {
+        return Direction.RESTORE;
+    }
+
+    /** When sweeps may run and for how long says nothing of what somebody does by hand. */
+    @Override
+    public ArchiveSettings settings(ArchiveSettings all) {
+        return all.withTimeBudget(null).withPace(all.pace().withRunWindow(null));
+    }
+
+    @Override
+    public LocalDateTime cutoff(LocalDateTime now) {
+        return now;
+    }
+
+    @Override
+    public void check(DSLContext tx) {
+        holds.check(tx, filter, holdUntil, reason);
+    }
+
+    @Override
+    public void prepare(Session session, Retry retry) {
+        hold = holds.set(session, retry, filter, holdUntil, reason);
+    }
+
+    /** The hold, once it is set. */
+    @Nullable
+    Hold hold() {
+        return hold;
+    }
+
+    @Override
+    public List<Branch<K>> rows(DSLContext tx, Ledger ledger, LocalDateTime cutoff) {
+        return Branch.matching(pair, filter);
+    }
+}

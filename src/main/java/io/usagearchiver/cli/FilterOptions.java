@@ -1,0 +1,82 @@
+package io.usagearchiver.cli;
+
+import io.usagearchiver.RowFilter;
+import java.time.DateTimeException;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** The options that say which rows; those given have all to match. */
+final class FilterOptions {
+    private static final Pattern IDS = Pattern.compile("(.*)\\.\\.(.*)");
+
+    @Option(
+            names = "--from",
+            order = 10,
+            paramLabel = "DATE",
+            description = "Rows of this age or younger: a day or a moment in UTC, such as 2025-01-31 or"
+                    + " 2025-01-31T22:30. The age of a row is what sweeps go by, completed_at or else created_at.")
+    private @Nullable String from;
+
+    @Option(names = "--to", order = 11, paramLabel = "DATE", description = "Rows older than this.")
+    private @Nullable String to;
+
+    @Option(
+            names = "--ids",
+            order = 12,
+            paramLabel = "A..B",
+            description = "Rows with an id from A to B, both included. A.., ..B and a single id do, too.")
+    private @Nullable String ids;
+
+    @Option(names = "--user", order = 13, paramLabel = "ID", description = "Rows with this user_id.")
+    private @Nullable Long user;
+
+    @Option(names = "--model", order = 14, paramLabel = "ID", description = "Rows with this model_id.")
+    private @Nullable Long model;
+
+    /**
+     * The filter.
+     *
+     * @throws BadSettingsException if there is none, or a bad one
+     */
+    RowFilter filter() {
+        String minId = ids;
+        String maxId = ids;
+        if (ids != null) {
+            Matcher range = IDS.matcher(ids);
+            if (range.matches()) {
+                minId = range.group(1).isBlank() ? null : range.group(1).strip();
+                maxId = range.group(2).isBlank() ? null : range.group(2).strip();
+            }
+            if (ids.isBlank() || (minId == null && maxId == null)) {
+                throw new BadSettingsException("--ids " + ids + ": must be A..B, A.., ..B or one id");
+            }
+        }
+        if (from == null && to == null && ids == null && user == null && model == null) {
+            throw new BadSettingsException("Which rows? Give at least one of --from, --to, --ids, --user and --model.");
+        }
+        try {
+            return new RowFilter(moment("--from", from), moment("--to", to), minId, maxId, user, model);
+        } catch (IllegalArgumentException e) {
+            throw new BadSettingsException(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** The moment that an option names; a day is its beginning. */
+    static @Nullable LocalDateTime moment(String option, @Nullable String value) {
+        if (value == null) {
+            return null;
+        }
+        try {
+            return value.length() <= "2025-01-31".length()
+                    ? LocalDate.parse(value).atStartOfDay()
+                    : LocalDateTime.parse(value.replace(' ', 'T'));
+        } catch (DateTimeException e) {
+            throw new BadSettingsException(option + " " + value
+                    + ": must be a day or a moment in UTC, such as 2025-01-31 or 2025-01-31T22:30");
+        }
+    }
+}

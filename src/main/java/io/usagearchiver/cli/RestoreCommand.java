@@ -1,0 +1,142 @@
+package io.usagearchiver.cli;
+
+import io.usagearchiver.ArchiveSettings;
+import io.usagearchiver.Archiver;
+import io.usagearchiver.RestorePreview;
+import io.usagearchiver.RestoreResult;
+import io.usagearchiver.RowFilter;
+import io.usagearchiver.StopSignal;
+import io.usagearchiver.SweepFailedException;
+import io.usagearchiver.SweepStoppedException;
+import java.io.PrintWriter;
+import java.io.Writer;
+import java.sql.SQLException;
+import java.time.LocalDateTime;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.quartz.SchedulerException;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "restore",
+        mixinStandardHelpOptions = true,
+        sortOptions = false,
+        versionProvider = Main.Version.class,
+        description = {
+            "Moves archived rows back into the hot table, with the ids that they had.",
+            "They are expired still: a hold on the same rows, set first, keeps sweeps from taking them again until it"
+                    + " ends. Sweeps that begin meanwhile end BUSY."
+        },
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {
+            "0:No matching row is left in the archive; or a dry run.",
+            "1:A fault; what was committed before it stands, and so does the hold.",
+            "2:Bad usage or settings; nothing was done.",
+            "3:Stopped before it was finished, or another restore holds the table.",
+            "4:Finished, but rows were kept back (in conflict, or rejected)."
+        })
+final class RestoreCommand implements Callable<Integer> {
+    private static final int NOT_FINISHED = 3;
+    private static final int KEPT_BACK = 4;
+
+    @ParentCommand
+    @SuppressWarnings("NullAway.Init")
+    private Main main;
+
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
+    @Mixin
+    private RestorerOptions options = new RestorerOptions();
+
+    @Mixin
+    private FilterOptions rows = new FilterOptions();
+
+    @Option(
+            names = "--hold-until",
+            order = 20,
+            paramLabel = "DATE",
+            description = "When the hold ends, in UTC; from then on sweeps archive the rows again. Required, but for a"
+                    + " dry run.")
+    private @Nullable String holdUntil;
+
+    @Option(
+            names = "--reason",
+            order = 21,
+            paramLabel = "TEXT",
+            description = "Why, for whoever finds the hold later. Default: restored.")
+    private String reason = "restored";
+
+    @Option(
+            names = "--batch-size",
+            order = 22,
+            paramLabel = "ROWS",
+            description = "The most rows that a transaction moves; the plugin's setting if not given.")
+    private @Nullable Integer batchSize;
+
+    @Option(names = "--dry-run", order = 23, description = "Only count what would be restored. Changes nothing.")
+    private boolean dryRun;
+
+    @Option(names = "--json", order = 24, description = "Print the result as one JSON object, and nothing else.")
+    private boolean json;
+
+    @Override
+    public Integer call() throws SchedulerException, SQLException {
+        RowFilter filter = rows.filter();
+        LocalDateTime until = FilterOptions.moment("--hold-until", holdUntil);
+        if (until == null && !dryRun) {
+            throw new BadSettingsException("Until when are the rows to stay in the hot table? Give --hold-until.");
+        }
+        return options.with(
+                main.environment(),
+                this::withBatchSize,
+                archiver -> until == null || dryRun ? preview(archiver, filter) : restore(archiver, filter, until));
+    }
+
+    private ArchiveSettings withBatchSize(ArchiveSettings settings) {
+        return batchSize == null ? settings : settings.withBatchSize(batchSize);
+    }
+
+    private int preview(Archiver.Builder archiver, RowFilter filter) {
+        RestorePreview preview = archiver.build().previewRestore(filter);
+        print(json ? RestoreReport.json(preview) : RestoreReport.text(preview, filter));
+        return 0;
+    }
+
+    private int restore(Archiver.Builder archiver, RowFilter filter, LocalDateTime until) {
+        StopSignal stop = new StopSignal();
+        main.termination().onSignal(stop::request);
+        boolean watched = main.terminal() && !json;
+        PrintWriter terminal = watched ? spec.commandLine().getOut() : new PrintWriter(Writer.nullWriter());
+        RestoreResult result;
+        try (ProgressLine progress = new ProgressLine(terminal, RestoreReport::progress)) {
+            result = archiver.listener(progress).build().restore(filter, until, reason, stop);
+        } catch (SweepStoppedException e) {
+            spec.commandLine().getErr().println(e.getMessage());
+            return NOT_FINISHED;
+        } catch (SweepFailedException e) {
+            if (e.result() != null) {
+                RestoreResult failed = new RestoreResult(e.result(), null);
+                print(json ? RestoreReport.json(failed) : RestoreReport.text(failed, filter));
+            }
+            throw e;
+        }
+        print(json ? RestoreReport.json(result) : RestoreReport.text(result, filter));
+        return switch (result.counts().stopReason()) {
+            case DRAINED -> result.counts().keptRowsBack() ? KEPT_BACK : 0;
+            case FAILED -> Main.FAULT;
+            default -> NOT_FINISHED;
+        };
+    }
+
+    private void print(String text) {
+        spec.commandLine().getOut().println(text);
+        spec.commandLine().getOut().flush();
+    }
+}
