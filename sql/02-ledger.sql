@@ -11,7 +11,7 @@
 --   OUTSIDE_WINDOW  the run window was over, or had not begun
 --   INTERRUPTED  someone asked it to stop
 --   SUPERSEDED   a newer sweep of the same table took over
---   BUSY         another operation holds the table
+--   BUSY         a restore holds the table
 --   FAILED       a fault; see message
 -- Times are naive UTC.
 CREATE TABLE IF NOT EXISTS public.usage_archive_sweep (

@@ -14,7 +14,7 @@ public enum StopReason {
     INTERRUPTED,
     /** A newer sweep of the same table took over; this one moved nothing after that. */
     SUPERSEDED,
-    /** Another operation holds the table. */
+    /** A restore holds the table. */
     BUSY,
     /** A fault; the ledger row has its message. */
     FAILED

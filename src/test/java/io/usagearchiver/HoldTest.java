@@ -19,7 +19,6 @@ import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** Holds, set by the role for it; the sweeps are those of the archiver's. */
 class HoldTest {
@@ -36,9 +35,9 @@ class HoldTest {
     /** Ages are minutes of 2024-01-01; every tenth row has no user, every third never completed. */
     @ParameterizedTest
     @CsvSource(nullValues = "-", textBlock = """
-            2024-01-01T00:10, 2024-01-01T00:20, -, -, -, -, coalesce(completed_at, created_at) >= '2024-01-01 00:10' AND coalesce(completed_at, created_at) < '2024-01-01 00:20'
-            2024-01-01T00:25, -, -, -, -, -, coalesce(completed_at, created_at) >= '2024-01-01 00:25'
-            -, 2024-01-01T00:03, -, -, -, -, coalesce(completed_at, created_at) < '2024-01-01 00:03'
+            2024-01-01T00:10, 2024-01-01T00:20, -, -, -, -, id >= 10 AND id < 20
+            2024-01-01T00:25, -, -, -, -, -, id >= 25
+            -, 2024-01-01T00:03, -, -, -, -, id < 3
             -, -, 5, 9, -, -, id BETWEEN 5 AND 9
             -, -, 28, -, -, -, id >= 28
             -, -, -, 2, -, -, id <= 2
@@ -271,9 +270,8 @@ class HoldTest {
     }
 
     /** Whatever a sweep is about to do: once the hold is set, not one of its rows is archived any more. */
-    @ParameterizedTest
-    @ValueSource(ints = {1, 2})
-    void a_hold_counts_at_once_whichever_statement_of_a_sweep_comes_next(int batchSize) {
+    @Test
+    void a_hold_counts_at_once_whichever_statement_of_a_sweep_comes_next() {
         boolean reached = true;
         Set<Long> archivedBefore = new ConcurrentSkipListSet<>();
         int first = 0;
@@ -293,7 +291,7 @@ class HoldTest {
                 }
             });
             SweepResult result = Archiver.builder(UsageDetails.PAIR, tapped)
-                    .settings(ArchiveSettings.defaults().withBatchSize(batchSize))
+                    .settings(ArchiveSettings.defaults().withBatchSize(1))
                     .clock(UsageRows.clockAt(UsageRows.CUTOFF.plusMonths(13)))
                     .build()
                     .sweep();

@@ -143,7 +143,7 @@ class PlanTest {
     }
 
     /** The generic plan of a statement, which its binds have no part in. */
-    private static String plan(Connection connection, String sql) throws SQLException {
+    static String plan(Connection connection, String sql) throws SQLException {
         AtomicInteger binds = new AtomicInteger();
         String numbered = Pattern.compile("\\?").matcher(sql).replaceAll(bind -> "\\$" + binds.incrementAndGet());
         try (Statement statement = connection.createStatement()) {
@@ -161,7 +161,7 @@ class PlanTest {
     }
 
     /** The indexes of a plan but those of the catalog. */
-    private static Set<String> indexes(String plan) {
+    static Set<String> indexes(String plan) {
         Set<String> indexes = new TreeSet<>();
         Matcher using = Pattern.compile(" using (?!pg_)(\\S+)").matcher(plan);
         while (using.find()) {

@@ -10,10 +10,12 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.LocalDateTime;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -271,7 +273,7 @@ class RestoreTest {
         rows.restorer(10).listener(listener).build().restore(RowFilter.ids("1", "20"), UNTIL, REASON, new StopSignal());
         assertThat(batches).hasValue(2);
 
-        List<String> beforePages = new java.util.ArrayList<>();
+        List<String> beforePages = new ArrayList<>();
         ConnectionSource tapped = new TappedConnections(db.restorer(), (sql, connection) -> {
             if (sql.startsWith("insert into \"public\".\"usage_archive_hold\"")) {
                 db.execute("UPDATE usage_archive_sweep SET live_until = '2020-01-01' WHERE state = 'RUNNING'");
@@ -456,7 +458,7 @@ class RestoreTest {
         return rows.restorer(4).build().restore(filter, UNTIL, REASON, new StopSignal());
     }
 
-    private static <T> CompletableFuture<T> start(java.util.function.Supplier<T> work) {
+    private static <T> CompletableFuture<T> start(Supplier<T> work) {
         return CompletableFuture.supplyAsync(work, task -> new Thread(task).start());
     }
 

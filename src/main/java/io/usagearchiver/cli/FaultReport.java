@@ -42,7 +42,9 @@ final class FaultReport {
         }
         if (fault instanceof SchemaDriftException) {
             err.println(fault.getMessage());
-            err.println("'usage-archiver init' creates what is missing, and changes nothing that is there.");
+            err.println(
+                    "'usage-archiver init' creates what is missing, with --restore-role also the grants for restores, and"
+                            + " changes nothing that is there.");
             return Main.FAULT;
         }
         if (fault instanceof ArchiveException) {

@@ -55,7 +55,7 @@ final class Report {
             case OUTSIDE_WINDOW -> "it is not the time of the day to sweep, see runWindow";
             case INTERRUPTED -> "it was asked to stop";
             case SUPERSEDED -> "a newer sweep of the table took over";
-            case BUSY -> "another operation holds the table";
+            case BUSY -> "a restore holds the table";
             case FAILED -> "what was committed before the fault stands";
         };
     }

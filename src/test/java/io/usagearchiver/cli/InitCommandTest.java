@@ -139,6 +139,20 @@ class InitCommandTest {
     }
 
     @Test
+    void a_role_of_its_own_may_restore_and_the_archivers_may_not() {
+        String role = role("restorer_of_" + db.name());
+        String[] options = {"--with-usage-tables", "--role", TestDatabase.ARCHIVER, "--restore-role", role};
+        assertThat(initAsOwner(options).out())
+                .contains(
+                        "06-restore-grants.sql: 6 applied, 1 stood already",
+                        "  GRANT SELECT, DELETE ON public.model_usage_details_archive TO \"" + role + "\"");
+        assertThat(initAsOwner(options).out()).contains("06-restore-grants.sql: 0 applied, 7 stood already");
+        assertThat(db.strings("SELECT grantee FROM information_schema.role_table_grants WHERE privilege_type = 'DELETE'"
+                        + " AND table_name = 'model_usage_details_archive' AND grantee <> '" + owner + "'"))
+                .containsExactly(role);
+    }
+
+    @Test
     void lock_rows_carry_the_name_of_the_scheduler() {
         String name = "Bob's :\"role\" -- ; $1";
         initAsOwner("org.quartz.scheduler.instanceName = " + name, new String[] {"--with-quartz-tables"});

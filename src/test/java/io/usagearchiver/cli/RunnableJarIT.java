@@ -126,7 +126,8 @@ class RunnableJarIT {
                         "META-INF/LICENSE",
                         "META-INF/THIRD-PARTY.txt",
                         "sql/01-usage-tables.sql",
-                        "sql/05-quartz-grants.sql")
+                        "sql/05-quartz-grants.sql",
+                        "sql/06-restore-grants.sql")
                 .noneMatch(name -> name.startsWith("io/zonky/")
                         || name.startsWith("io/usagearchiver/demo/")
                         || name.startsWith("io/usagearchiver/testing/")

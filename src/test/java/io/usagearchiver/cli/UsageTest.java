@@ -29,7 +29,16 @@ class UsageTest {
     void help_names_every_command() {
         CommandRun run = CommandRun.of("--help");
         assertThat(run.exitCode()).isZero();
-        assertThat(run.out()).contains("\n  init ", "\n  sweep ", "\n  node ", "COMMAND --help");
+        assertThat(run.out())
+                .contains(
+                        "\n  init ",
+                        "\n  sweep ",
+                        "\n  node ",
+                        "\n  restore ",
+                        "\n  hold ",
+                        "\n  release ",
+                        "\n  holds ")
+                .contains("COMMAND --help");
     }
 
     @Test
@@ -42,9 +51,14 @@ class UsageTest {
 
     @ParameterizedTest
     @CsvSource({
-        "init, --data-source --role --with-usage-tables --with-quartz-tables --plugin --config, 0 1 2",
+        "init, --data-source --role --restore-role --with-usage-tables --with-quartz-tables --plugin --config, 0 1 2",
         "sweep, --set --json --plugin --config, 0 1 2 3 4",
-        "node, --config, 0 1 2"
+        "node, --config, 0 1 2",
+        "restore, --from --to --ids --user --model --hold-until --reason --dry-run --batch-size --json --data-source --plugin"
+                + " --config, 0 1 2 3 4",
+        "hold, --from --to --ids --user --model --until --reason --data-source --plugin --config, 0 1 2",
+        "release, ID --data-source --plugin --config, 0 1 2",
+        "holds, --all --json --data-source --plugin --config, 0 1 2"
     })
     void help_of_a_command_names_its_options_and_exit_codes(String command, String options, String exitCodes) {
         CommandRun run = CommandRun.of(command, "--help");
