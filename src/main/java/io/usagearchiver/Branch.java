@@ -67,12 +67,7 @@ final class Branch<K> {
             return ofAges(pair, archive, filter::matchesAge, otherwise, otherwise);
         }
         return List.of(new Branch<>(
-                archive,
-                Shape.column(archive, pair.key()),
-                RowFilter.age(archive, pair),
-                false,
-                otherwise,
-                otherwise));
+                archive, Shape.column(archive, pair.key()), RowFilter.age(archive, pair), false, otherwise, otherwise));
     }
 
     private static <K> List<Branch<K>> ofAges(
@@ -88,9 +83,8 @@ final class Branch<K> {
                     Field<LocalDateTime> age = ages.get(index);
                     List<Field<LocalDateTime>> before = ages.subList(0, index);
                     // IS NULL in a form that no index serves: the planner would read the whole NULL set, wanted or not.
-                    Condition first = index == 0
-                            ? DSL.noCondition()
-                            : DSL.condition("num_nonnulls({0}) = 0", DSL.list(before));
+                    Condition first =
+                            index == 0 ? DSL.noCondition() : DSL.condition("num_nonnulls({0}) = 0", DSL.list(before));
                     Condition asThePlannerKnowsIt =
                             DSL.and(before.stream().map(Field::isNull).toList());
                     Condition range = inRange.apply(age);
@@ -158,7 +152,9 @@ final class Branch<K> {
             boolean known = dsl.fetchSingle(
                             "select exists (select from pg_catalog.pg_stats where schemaname = {0} and tablename = {1}"
                                     + " and attname = {2})",
-                            DSL.val(table.first()), DSL.val(table.last()), DSL.val((branch.byAge ? branch.age : branch.key).getName()))
+                            DSL.val(table.first()),
+                            DSL.val(table.last()),
+                            DSL.val((branch.byAge ? branch.age : branch.key).getName()))
                     .get(0, Boolean.class);
             if (!known) {
                 return null;

@@ -76,7 +76,9 @@ final class Ledger {
                                 .where(running)
                                 .and(DSL.condition("not coalesce({0}, false)", alive))
                                 .execute();
-                        return tx.fetchExists(L, running.and(alive)) ? refuse(tx, StopReason.BUSY) : insert(tx, RUNNING);
+                        return tx.fetchExists(L, running.and(alive))
+                                ? refuse(tx, StopReason.BUSY)
+                                : insert(tx, RUNNING);
                     });
                 } catch (DataAccessException e) {
                     if (!UNIQUE_VIOLATION.equals(e.sqlState()) || attempt == OPEN_ATTEMPTS) {

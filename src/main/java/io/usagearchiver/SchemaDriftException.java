@@ -15,7 +15,8 @@ public final class SchemaDriftException extends ArchiveException {
         super(
                 (direction == Direction.ARCHIVE
                                 ? "Archival of " + table + " is disabled, because the database does not allow it:\n  - "
-                                : "No row of " + table + " can be restored, because the database does not allow it:\n  - ")
+                                : "No row of " + table
+                                        + " can be restored, because the database does not allow it:\n  - ")
                         + String.join("\n  - ", differences),
                 null);
         this.differences = List.copyOf(differences);

@@ -8,8 +8,10 @@ import static org.awaitility.Awaitility.await;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.LocalDateTime;
+import java.time.LocalTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -298,7 +300,7 @@ class RestoreTest {
 
         assertThat(refused)
                 .hasMessageStartingWith(
-                        "No row of public.model_usage_details can be restored, because the tables do not allow it:");
+                        "No row of public.model_usage_details can be restored, because the database does not allow it:");
         assertThat(refused.differences())
                 .containsExactly(
                         "archive public.model_usage_details_archive grants this role no DELETE; apply"
@@ -394,6 +396,31 @@ class RestoreTest {
         assertThat(result.hold().active()).isTrue();
         rows.archiver(7).build().sweep();
         rows.assertMoved("id BETWEEN 11 AND 30");
+    }
+
+    @Test
+    void the_run_window_and_the_time_budget_of_sweeps_do_not_end_a_restore() {
+        LocalTime now = LocalDateTime.parse(
+                        db.strings("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI')")
+                                .get(0))
+                .toLocalTime();
+        ArchiveSettings settings = ArchiveSettings.defaults()
+                .withBatchSize(1)
+                .withTimeBudget(Duration.ofMillis(1))
+                .withPace(Pace.full().withRunWindow(new RunWindow(now.plusHours(6), now.plusHours(7))));
+        assertThat(rows.archiver()
+                        .clock(Clock.systemUTC())
+                        .settings(settings)
+                        .build()
+                        .sweep()
+                        .stopReason())
+                .isEqualTo(StopReason.OUTSIDE_WINDOW);
+
+        RestoreResult restore =
+                rows.restorer(1).settings(settings).build().restore(ALL, UNTIL, REASON, new StopSignal());
+
+        assertThat(restore.counts().stopReason()).isEqualTo(StopReason.DRAINED);
+        rows.assertAllHot();
     }
 
     @Test

@@ -61,7 +61,7 @@ final class RestoreReport {
             case DRAINED ->
                 "no matching row is left in the archive" + (counts.keptRowsBack() ? " but those kept back" : "");
             case ROWS_LOCKED -> "what is left is locked by other sessions; restore again";
-            case TIME_BUDGET -> "the time budget is used up; restore again";
+            case TIME_BUDGET, OUTSIDE_WINDOW -> "its time is over; restore again";
             case INTERRUPTED -> "it was asked to stop; what was restored stays";
             case SUPERSEDED -> "a sweep took over, after no sign of life for too long; what was restored stays";
             case BUSY -> "another restore holds the table; nothing was done";

@@ -105,7 +105,7 @@ class InitCommandTest {
                 + " ADD CONSTRAINT usage_archive_sweep_state CHECK (state IN ('RUNNING', 'DRAINED'))");
         assertThat(initAsOwner(EVERYTHING).out())
                 .contains(
-                        "02-ledger.sql: 1 applied, 3 stood already",
+                        "02-ledger.sql: 1 applied, 7 stood already",
                         "  ALTER TABLE public.usage_archive_sweep REPLACE CONSTRAINT usage_archive_sweep_state");
         db.execute("INSERT INTO usage_archive_sweep (table_name, state, node, fired_by, cutoff, started_at)"
                 + " VALUES ('t', 'OUTSIDE_WINDOW', 'n', 'f', '2020-01-01', '2020-01-01')");
