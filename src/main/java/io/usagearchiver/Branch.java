@@ -12,8 +12,6 @@ import org.jooq.Name;
 import org.jooq.Record2;
 import org.jooq.Result;
 import org.jooq.Table;
-import org.jooq.conf.Settings;
-import org.jooq.conf.StatementType;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
@@ -160,12 +158,9 @@ final class Branch<K> {
                 return null;
             }
         }
-        // With values in its text: binds would have a generic plan, which guesses a third.
-        DSLContext inlined =
-                DSL.using(dsl.configuration().derive(new Settings().withStatementType(StatementType.STATIC_STATEMENT)));
         return branches.stream()
                 .mapToLong(branch -> Math.round(
-                        inlined.explain(inlined.selectOne().from(branch.table).where(branch.estimable))
+                        dsl.explain(dsl.selectOne().from(branch.table).where(branch.estimable))
                                 .rows()))
                 .sum();
     }

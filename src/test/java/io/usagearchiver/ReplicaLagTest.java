@@ -19,9 +19,11 @@ import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
 
 /** Sweeps of a primary with a streaming replica. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Timeout(60) // A wait that nothing ends would go on for an hour.
 class ReplicaLagTest {
     private static final int ROWS = 500;
 
