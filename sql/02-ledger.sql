@@ -105,3 +105,14 @@ CREATE TABLE IF NOT EXISTS public.usage_archive_hold (
         age_from IS NOT NULL OR age_to IS NOT NULL OR id_min IS NOT NULL OR id_max IS NOT NULL
         OR user_id IS NOT NULL OR model_id IS NOT NULL)
 );
+
+-- What the archive held that the ledger does not know: its rows, less those that sweeps put there and restores took
+-- out, when it was counted. `usage-archiver init` counts once; `usage-archiver verify` holds the archive against it.
+-- To count again, delete the row and run init.
+CREATE TABLE IF NOT EXISTS public.usage_archive_baseline (
+    -- The hot table, as schema.table.
+    table_name varchar(255) PRIMARY KEY,
+    archived_rows bigint NOT NULL,
+    -- Naive UTC.
+    taken_at timestamp NOT NULL
+);

@@ -17,3 +17,6 @@ GRANT SELECT, INSERT, UPDATE ON public.usage_archive_sweep TO :"role";
 
 -- Holds: sweeps pass over the rows that they name. Setting and releasing them takes 06-restore-grants.sql.
 GRANT SELECT ON public.usage_archive_hold TO :"role";
+
+-- Baseline: `verify` compares the ledger's sums with it. Only `init`, as the owner, writes it.
+GRANT SELECT ON public.usage_archive_baseline TO :"role";

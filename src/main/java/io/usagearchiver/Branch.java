@@ -11,6 +11,7 @@ import org.jooq.Field;
 import org.jooq.Name;
 import org.jooq.Record2;
 import org.jooq.Result;
+import org.jooq.ResultQuery;
 import org.jooq.Table;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
@@ -108,15 +109,19 @@ final class Branch<K> {
      * @param cursor the page that was read before, or null for the first
      */
     Page<K> page(DSLContext dsl, @Nullable Page<K> cursor, int limit) {
-        Result<Record2<K, String>> rows = dsl.select(key, NaiveUtc.text(age))
+        Result<Record2<K, String>> rows = pageQuery(dsl, cursor, limit).fetch();
+        String lastAge = rows.isEmpty() ? null : rows.get(rows.size() - 1).value2();
+        return new Page<>(rows.getValues(key), lastAge == null ? "" : lastAge);
+    }
+
+    /** What {@link #page} reads. */
+    ResultQuery<Record2<K, String>> pageQuery(DSLContext dsl, @Nullable Page<K> cursor, int limit) {
+        return dsl.select(key, NaiveUtc.text(age))
                 .from(table)
                 .where(wanted)
                 .and(cursor == null ? DSL.noCondition() : behind(cursor))
                 .orderBy(byAge ? List.of(age, key) : List.of(key))
-                .limit(DSL.inline(limit))
-                .fetch();
-        String lastAge = rows.isEmpty() ? null : rows.get(rows.size() - 1).value2();
-        return new Page<>(rows.getValues(key), lastAge == null ? "" : lastAge);
+                .limit(DSL.inline(limit));
     }
 
     private Condition behind(Page<K> cursor) {

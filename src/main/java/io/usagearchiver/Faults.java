@@ -30,6 +30,11 @@ final class Faults {
         return state.startsWith("22") || state.startsWith("23");
     }
 
+    /** Whether a table, a column or the right to read it is missing. */
+    static boolean isMissing(Throwable fault) {
+        return sqlState(fault).startsWith("42");
+    }
+
     /** Whether the statement was cancelled, by its timeout or by {@link StopSignal}. */
     static boolean isCancelled(Throwable fault) {
         return sqlState(fault).equals("57014");

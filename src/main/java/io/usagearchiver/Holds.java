@@ -197,6 +197,15 @@ public final class Holds {
                         row.get(active)));
     }
 
+    /** The holds on a table that count now. */
+    static List<RowFilter> active(DSLContext tx, String table) {
+        return tx.select(filterFields())
+                .from(H)
+                .where(H.TABLE_NAME.eq(table))
+                .and(ACTIVE)
+                .fetch(Holds::filter);
+    }
+
     /** What {@link #filter} reads. */
     static List<Field<?>> filterFields() {
         return Arrays.asList(AGE_FROM, AGE_TO, H.ID_MIN, H.ID_MAX, H.USER_ID, H.MODEL_ID);

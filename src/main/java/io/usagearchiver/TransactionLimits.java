@@ -71,6 +71,19 @@ record TransactionLimits(String sql, Duration answer) {
         return of(settings, CLOSE_TIMEOUT, CLOSE_TIMEOUT, "set local synchronous_commit = on");
     }
 
+    /** Counts a whole archive once, however long that takes, as the planner finds best. */
+    static TransactionLimits baseline(ArchiveSettings settings) {
+        return of(settings, settings.lockTimeout(), ArchiveSettings.MAX_DURATION, "set local synchronous_commit = on");
+    }
+
+    /** Reads one snapshot, also where nothing may be written; by the sweep's own plans. */
+    static TransactionLimits snapshot(ArchiveSettings settings, Duration statement) {
+        TransactionLimits page = of(settings, settings.lockTimeout(), statement, PLANS);
+        // The isolation that is set last counts.
+        return new TransactionLimits(
+                page.sql() + "set transaction isolation level repeatable read, read only", page.answer());
+    }
+
     private static TransactionLimits of(ArchiveSettings settings, Duration lock, Duration statement, String more) {
         String sql = "set transaction isolation level read committed; "
                 + "set local lock_timeout = " + lock.toMillis() + "; "

@@ -5,6 +5,9 @@
  * moves rows) and {@code Branch} (the predicate). {@code Ledger} is the fence that keeps a second mover out, and {@code
  * SchemaCheck} refuses tables between which rows could be lost.
  *
+ * <p>{@link io.usagearchiver.Planner} foresees a sweep, {@link io.usagearchiver.SweepHistory} looks back, and {@link
+ * io.usagearchiver.Verifier} holds tables and ledger against each other; these change nothing.
+ *
  * <p>This package knows JDBC and jOOQ and nothing of Quartz.
  */
 @NullMarked

@@ -51,7 +51,7 @@ class SchemaCheckTest {
     @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
             DROP TABLE HOT | hot public.HOT does not exist
             DROP TABLE ARC | archive public.ARC does not exist
-            DROP TABLE LEDGER | ledger public.LEDGER does not exist; apply sql/02-ledger.sql
+            DROP TABLE LEDGER CASCADE | ledger public.LEDGER does not exist; apply sql/02-ledger.sql
             DROP TABLE HOLDS | holds public.HOLDS does not exist; apply sql/02-ledger.sql
             ALTER TABLE HOLDS DROP user_id | holds public.HOLDS lacks column user_id; apply sql/02-ledger.sql
             """)
@@ -236,9 +236,9 @@ class SchemaCheckTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
-            ALTER TABLE LEDGER DROP rows_rejected | lacks column rows_rejected
+            ALTER TABLE LEDGER DROP rows_rejected CASCADE | lacks column rows_rejected
             ALTER TABLE LEDGER DROP CONSTRAINT LEDGER_state, ADD CONSTRAINT LEDGER_state CHECK (state IN ('RUNNING', 'DRAINED', 'ROWS_LOCKED', 'TIME_BUDGET', 'INTERRUPTED', 'SUPERSEDED', 'BUSY', 'FAILED')) | does not allow state OUTSIDE_WINDOW
-            ALTER TABLE LEDGER DROP direction | lacks column direction
+            ALTER TABLE LEDGER DROP direction CASCADE | lacks column direction
             DROP INDEX LEDGER_running | lacks the unique index that allows one RUNNING sweep a table
             DROP INDEX LEDGER_running; CREATE INDEX LEDGER_running ON LEDGER (table_name) WHERE state = 'RUNNING' | lacks the unique index that allows one RUNNING sweep a table
             DROP INDEX LEDGER_running; CREATE UNIQUE INDEX ON LEDGER (table_name, node) WHERE state = 'RUNNING' | lacks the unique index that allows one RUNNING sweep a table

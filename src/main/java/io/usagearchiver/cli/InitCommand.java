@@ -1,13 +1,21 @@
 package io.usagearchiver.cli;
 
 import io.usagearchiver.ArchiveException;
+import io.usagearchiver.ArchivePair;
+import io.usagearchiver.ArchiveSettings;
+import io.usagearchiver.ConnectionSource;
+import io.usagearchiver.Verifier;
+import io.usagearchiver.quartz.PluginSettings;
 import java.io.PrintWriter;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jooq.DSLContext;
 import org.jooq.SQLDialect;
@@ -30,7 +38,8 @@ import picocli.CommandLine.Spec;
         description = {
             "Creates what the archiver needs in the database and is not there yet.",
             "That is the ledger, and what the options ask for, in one transaction. Safe to repeat: what stands already"
-                    + " is left alone, and needs no right to create."
+                    + " is left alone, and needs no right to create.",
+            "The first time, it then counts the archive once, as the baseline that 'verify' compares with."
         },
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
@@ -87,16 +96,28 @@ final class InitCommand implements Callable<Integer> {
     @Override
     public Integer call() throws SchedulerException, SQLException {
         ConfigFile file = options.read(main.environment());
+        Collection<PluginSettings> archivers = options.plugin() == null
+                ? file.archivers().values()
+                : List.of(file.archiver(options.plugin(), Map.of()));
         String name = dataSource != null
                 ? dataSource
                 : file.archiver(options.plugin(), Map.of()).dataSource();
-        try (FileDataSource connections = file.dataSource(name);
-                Connection connection = connections.open()) {
-            List<String> lines = DSL.using(connection, SQLDialect.POSTGRES)
-                    .transactionResult(tx -> apply(tx.dsl(), file.schedulerName()));
-            PrintWriter out = spec.commandLine().getOut();
-            lines.forEach(out::println);
+        PrintWriter out = spec.commandLine().getOut();
+        try (FileDataSource connections = file.dataSource(name)) {
+            create(connections, file.schedulerName()).forEach(out::println);
+            out.flush();
+            archivers.stream()
+                    .map(settings -> baseline(settings.pair(), connections))
+                    .flatMap(Optional::stream)
+                    .forEach(out::println);
             return 0;
+        }
+    }
+
+    /** Creates what is missing. Returns what there is to tell. */
+    private List<String> create(FileDataSource connections, String schedulerName) {
+        try (Connection connection = connections.open()) {
+            return DSL.using(connection, SQLDialect.POSTGRES).transactionResult(tx -> apply(tx.dsl(), schedulerName));
         } catch (SQLException e) {
             throw new ArchiveException("No connection to the database: " + e.getMessage(), e);
         } catch (ArchiveException e) {
@@ -132,7 +153,21 @@ final class InitCommand implements Callable<Integer> {
             parameters.put("role", restoreRole);
             lines.addAll(SqlScript.read("06-restore-grants.sql", parameters).apply(tx));
         }
+        lines.addAll(SqlScript.read("07-status.sql", parameters).apply(tx));
         return lines;
+    }
+
+    /** Takes the baseline of a pair; in a transaction of its own, since it can take long. Returns what there is to tell. */
+    private static Optional<String> baseline(ArchivePair<?> pair, ConnectionSource connections) {
+        Verifier verifier = new Verifier(pair, connections, ArchiveSettings.defaults());
+        try {
+            return verifier.takeBaseline()
+                    .map(taken -> String.format(
+                            Locale.ROOT, "baseline of %s: %,d rows are archived", taken.table(), taken.archivedRows()));
+        } catch (ArchiveException e) {
+            return Optional.of(
+                    String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
+        }
     }
 
     private static void requireRoleAndUsageTables(DSLContext tx, String role) {

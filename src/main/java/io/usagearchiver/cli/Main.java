@@ -19,8 +19,11 @@ import picocli.CommandLine.Spec;
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {
             InitCommand.class,
+            PlanCommand.class,
             SweepCommand.class,
             NodeCommand.class,
+            HistoryCommand.class,
+            VerifyCommand.class,
             RestoreCommand.class,
             HoldCommand.class,
             ReleaseCommand.class,

@@ -3,21 +3,16 @@ package io.usagearchiver.cli;
 import io.usagearchiver.SweepResult;
 import java.time.Duration;
 import java.time.LocalDateTime;
-import java.time.ZoneOffset;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import org.jooq.Field;
-import org.jooq.JSONFormat;
-import org.jooq.JSONFormat.RecordFormat;
-import org.jooq.Record;
-import org.jooq.SQLDialect;
-import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
 /** The result of a sweep as a person or a program reads it. */
 final class Report {
+    private static final List<String> UNITS = List.of("bytes", "kB", "MB", "GB", "TB", "PB");
+
     private Report() {}
 
     static String text(SweepResult result) {
@@ -62,8 +57,7 @@ final class Report {
 
     static void keptBack(StringBuilder text, String what, long rows, String why, List<String> ids) {
         if (rows > 0) {
-            String more = rows > ids.size() ? ", ..." : "";
-            line(text, "  %-16s  %s %s: %s%s", what, rows(rows), why, String.join(", ", ids), more);
+            line(text, "  %-16s  %s %s: %s", what, rows(rows), why, ids(ids, rows));
         }
     }
 
@@ -84,16 +78,49 @@ final class Report {
         return rows * 1000 / Math.max(1, elapsed.toMillis());
     }
 
+    /** How long something took or takes: tenths of a second below a minute, else its two largest units. */
+    static String duration(Duration duration) {
+        long seconds = Math.round(duration.toMillis() / 1000.0);
+        if (duration.toMillis() < 59_950) {
+            return String.format(Locale.ROOT, "%.1f s", duration.toMillis() / 1000.0);
+        }
+        if (seconds < 3600) {
+            return seconds / 60 + " min " + seconds % 60 + " s";
+        }
+        long minutes = Math.round(seconds / 60.0);
+        if (minutes < 24 * 60) {
+            return minutes / 60 + " h " + minutes % 60 + " min";
+        }
+        long hours = Math.round(minutes / 60.0);
+        return hours / 24 + " d " + hours % 24 + " h";
+    }
+
+    /** A size as {@code pg_size_pretty} writes it: units of 1024. */
+    static String bytes(long bytes) {
+        double size = bytes;
+        int unit = 0;
+        while (size >= 1024 && unit < UNITS.size() - 1) {
+            size /= 1024;
+            unit++;
+        }
+        return String.format(Locale.ROOT, unit == 0 ? "%.0f %s" : "%.1f %s", size, UNITS.get(unit));
+    }
+
+    /** Ids of which there may be more. */
+    static String ids(List<String> ids, long all) {
+        return String.join(", ", ids) + (all > ids.size() ? ", ..." : "");
+    }
+
     /** One object on one line. The cutoff is in ISO 8601 with its zone, UTC; ids are strings, whatever their type. */
     static String json(SweepResult result) {
-        return json(members(result));
+        return Json.of(members(result));
     }
 
     static Map<String, @Nullable Object> members(SweepResult result) {
         Map<String, @Nullable Object> members = new LinkedHashMap<>();
         members.put("sweepId", result.sweepId());
         members.put("table", result.table());
-        members.put("cutoff", instant(result.cutoff()));
+        members.put("cutoff", Json.instant(result.cutoff()));
         members.put("stopReason", result.stopReason().name());
         members.put("rowsMoved", result.rowsMoved());
         members.put("rowsAlreadyArchived", result.rowsAlreadyArchived());
@@ -101,27 +128,8 @@ final class Report {
         members.put("rowsRejected", result.rowsRejected());
         members.put("batches", result.batches());
         members.put("elapsedMillis", result.elapsed().toMillis());
-        members.put("conflictingIds", result.conflictingIds().toArray(String[]::new));
-        members.put("rejectedIds", result.rejectedIds().toArray(String[]::new));
+        members.put("conflictingIds", result.conflictingIds());
+        members.put("rejectedIds", result.rejectedIds());
         return members;
-    }
-
-    /** A naive moment in UTC, in ISO 8601. */
-    static String instant(LocalDateTime moment) {
-        return moment.toInstant(ZoneOffset.UTC).toString();
-    }
-
-    /** One object on one line. */
-    static String json(Map<String, @Nullable Object> members) {
-        Field<?>[] fields = members.entrySet().stream()
-                .map(member -> DSL.field(DSL.name(member.getKey()), type(member.getValue())))
-                .toArray(Field[]::new);
-        Record record = DSL.using(SQLDialect.POSTGRES).newRecord(fields);
-        record.fromMap(members);
-        return record.formatJSON(new JSONFormat().recordFormat(RecordFormat.OBJECT));
-    }
-
-    private static Class<?> type(@Nullable Object value) {
-        return value == null ? String.class : value.getClass();
     }
 }

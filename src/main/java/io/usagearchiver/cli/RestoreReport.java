@@ -145,7 +145,7 @@ final class RestoreReport {
     static String json(RestoreResult result) {
         Map<String, @Nullable Object> members = Report.members(result.counts());
         members.put("holdId", result.hold() == null ? null : result.hold().id());
-        return Report.json(members);
+        return Json.of(members);
     }
 
     static String json(RestorePreview preview) {
@@ -154,8 +154,8 @@ final class RestoreReport {
         members.put("rowsRestorable", preview.restorable());
         members.put("rowsIdentical", preview.identical());
         members.put("rowsInConflict", preview.inConflict());
-        members.put("conflictingIds", preview.conflictingIds().toArray(String[]::new));
-        return Report.json(members);
+        members.put("conflictingIds", preview.conflictingIds());
+        return Json.of(members);
     }
 
     static String json(List<Hold> holds) {
@@ -168,8 +168,8 @@ final class RestoreReport {
         members.put("holdId", hold.id());
         members.put("table", hold.table());
         members.put("active", hold.active());
-        members.put("from", instant(filter.from()));
-        members.put("to", instant(filter.to()));
+        members.put("from", Json.instant(filter.from()));
+        members.put("to", Json.instant(filter.to()));
         members.put("minId", filter.minId());
         members.put("maxId", filter.maxId());
         members.put("userId", filter.userId());
@@ -177,14 +177,10 @@ final class RestoreReport {
         members.put("reason", hold.reason());
         members.put("createdBy", hold.createdBy());
         members.put("node", hold.node());
-        members.put("createdAt", instant(hold.createdAt()));
-        members.put("until", instant(hold.until()));
-        members.put("releasedAt", instant(hold.releasedAt()));
+        members.put("createdAt", Json.instant(hold.createdAt()));
+        members.put("until", Json.instant(hold.until()));
+        members.put("releasedAt", Json.instant(hold.releasedAt()));
         members.put("releasedBy", hold.releasedBy());
-        return Report.json(members);
-    }
-
-    private static @Nullable String instant(@Nullable LocalDateTime moment) {
-        return moment == null ? null : Report.instant(moment);
+        return Json.of(members);
     }
 }

@@ -31,6 +31,11 @@ final class SqlScript {
     private static final Pattern CHECK =
             Pattern.compile("ALTER TABLE (\\S+) DROP CONSTRAINT IF EXISTS (\\w+), ADD CONSTRAINT \\2 CHECK \\((.+)\\)");
     private static final Pattern LITERAL = Pattern.compile("'[^']*'");
+    private static final Pattern FUNCTION = Pattern.compile("CREATE OR REPLACE FUNCTION ([\\w.]+)\\(.*");
+    /** Not within a function. */
+    private static final Pattern END = Pattern.compile(";(?=(?:[^$]*\\$\\$[^$]*\\$\\$)*[^$]*$)");
+
+    private static final Pattern VIEW = Pattern.compile("CREATE OR REPLACE VIEW (\\S+) .*");
     private static final Pattern COLUMN = Pattern.compile("ALTER TABLE (\\S+) ADD COLUMN IF NOT EXISTS (\\w+) .*");
     private static final Pattern GRANT = Pattern.compile("GRANT (.+) ON (SCHEMA )?(\\S+) TO :\"role\"");
     private static final Pattern INSERT = Pattern.compile("INSERT INTO (\\S+) .*");
@@ -60,7 +65,7 @@ final class SqlScript {
                 throw new IllegalStateException("sql/" + name + " is not in the jar");
             }
             String sql = new String(in.readAllBytes(), StandardCharsets.UTF_8).replaceAll("(?m)--.*$", "");
-            List<String> statements = Arrays.stream(sql.split(";"))
+            List<String> statements = END.splitAsStream(sql)
                     .map(statement -> statement.strip().replaceAll("\\s+", " "))
                     .filter(statement -> !statement.isEmpty())
                     .toList();
@@ -87,6 +92,14 @@ final class SqlScript {
         Matcher table = TABLE.matcher(statement);
         if (table.matches()) {
             return exists(tx, table.group(1));
+        }
+        Matcher function = FUNCTION.matcher(statement);
+        if (function.matches()) {
+            return holds(tx, DSL.condition("to_regproc({0}) is not null", DSL.val(function.group(1))));
+        }
+        Matcher view = VIEW.matcher(statement);
+        if (view.matches()) {
+            return exists(tx, view.group(1));
         }
         Matcher index = INDEX.matcher(statement);
         if (index.matches()) {
@@ -173,6 +186,14 @@ final class SqlScript {
         }
         if (text.startsWith("GRANT")) {
             return text;
+        }
+        Matcher function = FUNCTION.matcher(text);
+        if (function.matches()) {
+            return "CREATE FUNCTION " + function.group(1);
+        }
+        Matcher view = VIEW.matcher(text);
+        if (view.matches()) {
+            return "CREATE VIEW " + view.group(1);
         }
         Matcher column = COLUMN.matcher(text);
         return column.matches()

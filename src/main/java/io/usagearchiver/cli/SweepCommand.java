@@ -9,9 +9,6 @@ import io.usagearchiver.quartz.PluginSettings;
 import java.io.PrintWriter;
 import java.io.Writer;
 import java.sql.SQLException;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import org.quartz.SchedulerException;
 import picocli.CommandLine.Command;
@@ -53,12 +50,8 @@ final class SweepCommand implements Callable<Integer> {
     @Mixin
     private ArchiverOptions options = new ArchiverOptions();
 
-    @Option(
-            names = "--set",
-            order = 3,
-            paramLabel = "name=value",
-            description = "A setting of the plugin to use instead of FILE's, such as batchSize=5000. Repeatable.")
-    private List<String> overrides = List.of();
+    @Mixin
+    private OverrideOption overrides = new OverrideOption();
 
     @Option(names = "--json", order = 4, description = "Print the result as one JSON object, and nothing else.")
     private boolean json;
@@ -70,7 +63,7 @@ final class SweepCommand implements Callable<Integer> {
             System.setProperty("usagearchiver.log.progress", "WARN");
         }
         ConfigFile file = options.read(main.environment());
-        PluginSettings settings = file.archiver(options.plugin(), overridesByName());
+        PluginSettings settings = file.archiver(options.plugin(), overrides.byName());
         StopSignal stop = new StopSignal();
         main.termination().onSignal(stop::request);
         try (FileDataSource connections = file.dataSource(settings.dataSource())) {
@@ -99,19 +92,6 @@ final class SweepCommand implements Callable<Integer> {
                     .build()
                     .sweep(stop);
         }
-    }
-
-    private Map<String, String> overridesByName() {
-        Map<String, String> values = new LinkedHashMap<>();
-        for (String override : overrides) {
-            int equals = override.indexOf('=');
-            if (equals < 0) {
-                throw new BadSettingsException(
-                        "--set " + override + ": must be name=value, such as --set batchSize=5000");
-            }
-            values.put(override.substring(0, equals).strip(), override.substring(equals + 1));
-        }
-        return values;
     }
 
     private void print(SweepResult result) {

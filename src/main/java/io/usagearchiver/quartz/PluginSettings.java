@@ -238,7 +238,12 @@ public record PluginSettings(
 
     private static final Pattern DURATION = Pattern.compile("(\\d{1,9}) ?(ms|s|m|h)");
 
-    private static Duration duration(String value) {
+    /**
+     * Reads a duration as settings are written: a whole number and {@code ms}, {@code s}, {@code m} or {@code h}.
+     *
+     * @throws IllegalArgumentException if it is none, or is not from 1 ms to 48 h
+     */
+    public static Duration duration(String value) {
         Matcher matcher = DURATION.matcher(value);
         if (matcher.matches()) {
             long count = Long.parseLong(matcher.group(1));

@@ -40,7 +40,7 @@ class InitCommandTest {
     void drop_database_and_roles() throws SQLException {
         try (Connection connection = db.connectAsOwner()) {
             for (String role : roles) {
-                TestDatabase.execute(connection, "DROP OWNED BY " + role);
+                TestDatabase.execute(connection, "DROP OWNED BY " + role + " CASCADE");
             }
             for (String role : roles) {
                 TestDatabase.execute(connection, "DROP ROLE " + role);
@@ -54,17 +54,23 @@ class InitCommandTest {
         CommandRun run = initAsOwner();
         assertThat(run.err()).isEmpty();
         assertThat(run.exitCode()).isZero();
-        assertThat(tables()).containsExactly("usage_archive_hold", "usage_archive_sweep");
-        assertThat(run.out().lines())
+        assertThat(tables()).containsExactly("usage_archive_baseline", "usage_archive_hold", "usage_archive_sweep");
+        assertThat(run.out().lines().filter(line -> !line.startsWith("  Position")))
                 .containsExactly(
-                        "02-ledger.sql: 7 applied, 1 stood already",
+                        "02-ledger.sql: 8 applied, 1 stood already",
                         "  CREATE TABLE public.usage_archive_sweep",
                         "  CREATE UNIQUE INDEX usage_archive_sweep_running ON public.usage_archive_sweep",
                         "  CREATE INDEX usage_archive_sweep_history ON public.usage_archive_sweep",
                         "  ALTER TABLE public.usage_archive_sweep ADD COLUMN direction",
                         "  ALTER TABLE public.usage_archive_sweep ADD COLUMN holds_version",
                         "  ALTER TABLE public.usage_archive_sweep ADD COLUMN live_until",
-                        "  CREATE TABLE public.usage_archive_hold");
+                        "  CREATE TABLE public.usage_archive_hold",
+                        "  CREATE TABLE public.usage_archive_baseline",
+                        "07-status.sql: 2 applied, 0 stood already",
+                        "  CREATE FUNCTION public.usage_archive_backlog",
+                        "  CREATE VIEW public.usage_archive_status",
+                        "Could not take a baseline of public.model_usage_details: ERROR: relation"
+                                + " \"public.model_usage_details_archive\" does not exist");
     }
 
     @Test
@@ -79,7 +85,9 @@ class InitCommandTest {
                         "  INSERT INTO public.qrtz_locks",
                         "  GRANT UPDATE (updated_at) ON public.model_usage_details TO \"" + TestDatabase.ARCHIVER
                                 + "\"",
-                        "05-quartz-grants.sql: ");
+                        "05-quartz-grants.sql: ",
+                        "07-status.sql: 2 applied, 0 stood already\n  CREATE FUNCTION public.usage_archive_backlog\n  CREATE VIEW public.usage_archive_status\n",
+                        "baseline of public.model_usage_details: 0 rows are archived\n");
         assertThat(db.strings("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"))
                 .containsExactly(owner);
         assertThat(CommandRun.of("sweep", "--config", ConfigFiles.write(directory, db))
@@ -94,7 +102,7 @@ class InitCommandTest {
         assertThat(again.err()).isEmpty();
         assertThat(again.exitCode()).isZero();
         assertThat(again.out().lines())
-                .hasSize(5)
+                .hasSize(6)
                 .allMatch(line -> line.matches("0\\d-.*\\.sql: 0 applied, \\d+ stood already"));
     }
 
@@ -105,30 +113,45 @@ class InitCommandTest {
                 + " ADD CONSTRAINT usage_archive_sweep_state CHECK (state IN ('RUNNING', 'DRAINED'))");
         assertThat(initAsOwner(EVERYTHING).out())
                 .contains(
-                        "02-ledger.sql: 1 applied, 7 stood already",
+                        "02-ledger.sql: 1 applied, 8 stood already",
                         "  ALTER TABLE public.usage_archive_sweep REPLACE CONSTRAINT usage_archive_sweep_state");
         db.execute("INSERT INTO usage_archive_sweep (table_name, state, node, fired_by, cutoff, started_at)"
                 + " VALUES ('t', 'OUTSIDE_WINDOW', 'n', 'f', '2020-01-01', '2020-01-01')");
-        assertThat(initAsOwner(EVERYTHING).out()).contains("02-ledger.sql: 0 applied, 4 stood already");
+        assertThat(initAsOwner(EVERYTHING).out()).contains("02-ledger.sql: 0 applied, 9 stood already");
     }
 
     @Test
     void only_what_is_missing_is_created_again() {
         initAsOwner(EVERYTHING);
         db.execute(
-                "DROP INDEX usage_archive_sweep_history; ALTER TABLE usage_archive_sweep DROP direction; DELETE FROM qrtz_locks WHERE lock_name = 'STATE_ACCESS';"
+                "DROP INDEX usage_archive_sweep_history; ALTER TABLE usage_archive_sweep DROP direction CASCADE; DELETE FROM qrtz_locks WHERE lock_name = 'STATE_ACCESS';"
                         + " REVOKE DELETE ON model_usage_details FROM " + TestDatabase.ARCHIVER);
         assertThat(initAsOwner(EVERYTHING).out().lines())
                 .containsExactly(
                         "01-usage-tables.sql: 0 applied, 18 stood already",
-                        "02-ledger.sql: 2 applied, 6 stood already",
+                        "02-ledger.sql: 2 applied, 7 stood already",
                         "  CREATE INDEX usage_archive_sweep_history ON public.usage_archive_sweep",
                         "  ALTER TABLE public.usage_archive_sweep ADD COLUMN direction",
                         "03-quartz-tables.sql: 1 applied, 31 stood already",
                         "  INSERT INTO public.qrtz_locks",
-                        "04-grants.sql: 1 applied, 6 stood already",
+                        "04-grants.sql: 1 applied, 7 stood already",
                         "  GRANT SELECT, DELETE ON public.model_usage_details TO \"" + TestDatabase.ARCHIVER + "\"",
-                        "05-quartz-grants.sql: 0 applied, 12 stood already");
+                        "05-quartz-grants.sql: 0 applied, 12 stood already",
+                        "07-status.sql: 1 applied, 1 stood already",
+                        "  CREATE VIEW public.usage_archive_status");
+    }
+
+    @Test
+    void the_archive_is_counted_once_as_a_baseline() {
+        initAsOwner("--with-usage-tables");
+        db.execute("DELETE FROM usage_archive_baseline");
+        db.insertUsage("SELECT i, timestamp '2020-01-01', timestamp '2020-01-01' FROM generate_series(1, 1234) i");
+        db.execute("INSERT INTO model_usage_details_archive TABLE model_usage_details");
+        assertThat(initAsOwner().out()).endsWith("baseline of public.model_usage_details: 1,234 rows are archived\n");
+        db.execute("DELETE FROM model_usage_details_archive WHERE id = 1");
+        assertThat(initAsOwner().out()).doesNotContain("baseline");
+        assertThat(db.strings("SELECT archived_rows FROM usage_archive_baseline"))
+                .containsExactly("1234");
     }
 
     @Test
@@ -172,7 +195,7 @@ class InitCommandTest {
                         + owner
                         + "'"))
                 .containsExactly(name);
-        assertThat(initAsOwner(options).out()).contains("04-grants.sql: 0 applied, 7 stood already");
+        assertThat(initAsOwner(options).out()).contains("04-grants.sql: 0 applied, 8 stood already");
     }
 
     @Test

@@ -122,12 +122,14 @@ class RunnableJarIT {
                         "com/mchange/v2/c3p0/ComboPooledDataSource.class",
                         "org/quartz/Scheduler.class",
                         "picocli/CommandLine.class",
+                        "com/fasterxml/jackson/jr/ob/JSON.class",
                         "logback.xml",
                         "META-INF/LICENSE",
                         "META-INF/THIRD-PARTY.txt",
                         "sql/01-usage-tables.sql",
                         "sql/05-quartz-grants.sql",
-                        "sql/06-restore-grants.sql")
+                        "sql/06-restore-grants.sql",
+                        "sql/07-status.sql")
                 .noneMatch(name -> name.startsWith("io/zonky/")
                         || name.startsWith("io/usagearchiver/demo/")
                         || name.startsWith("io/usagearchiver/testing/")

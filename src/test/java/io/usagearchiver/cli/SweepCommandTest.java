@@ -160,7 +160,7 @@ class SweepCommandTest {
 
     @Test
     void a_missing_ledger_is_told_with_what_to_do_and_exit_code_1() {
-        db.execute("DROP TABLE usage_archive_sweep");
+        db.execute("DROP TABLE usage_archive_sweep CASCADE");
         CommandRun run = sweep("--json");
         assertThat(run.exitCode()).isEqualTo(1);
         assertThat(run.out()).isEmpty();

@@ -34,11 +34,14 @@ class UsageTest {
                         "\n  init ",
                         "\n  sweep ",
                         "\n  node ",
+                        "\n  plan ",
+                        "\n  history ",
+                        "\n  verify ",
                         "\n  restore ",
                         "\n  hold ",
                         "\n  release ",
-                        "\n  holds ")
-                .contains("COMMAND --help");
+                        "\n  holds ",
+                        "COMMAND --help");
     }
 
     @Test
@@ -58,7 +61,10 @@ class UsageTest {
                 + " --config, 0 1 2 3 4",
         "hold, --from --to --ids --user --model --until --reason --data-source --plugin --config, 0 1 2",
         "release, ID --data-source --plugin --config, 0 1 2",
-        "holds, --all --json --data-source --plugin --config, 0 1 2"
+        "holds, --all --json --data-source --plugin --config, 0 1 2",
+        "plan, --set --count-limit --json --plugin --config, 0 1 2",
+        "history, --limit --json --plugin --config, 0 1 2",
+        "verify, --timeout --json --plugin --config, 0 1 2 3 4"
     })
     void help_of_a_command_names_its_options_and_exit_codes(String command, String options, String exitCodes) {
         CommandRun run = CommandRun.of(command, "--help");
@@ -93,7 +99,7 @@ class UsageTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"init", "sweep", "node"})
+    @ValueSource(strings = {"init", "sweep", "node", "plan", "history", "verify"})
     void a_file_that_does_not_exist_is_named(String command) {
         assertRefused(CommandRun.of(command, "--config", "nowhere.properties"), "There is no file nowhere.properties");
     }
@@ -114,7 +120,7 @@ class UsageTest {
             })
     void a_mistake_in_the_file_is_named_by_every_command(String line, String told) {
         String file = ConfigFiles.write(directory, null, PREFIX + line);
-        for (String command : List.of("init", "sweep", "node")) {
+        for (String command : List.of("init", "sweep", "node", "plan", "history", "verify")) {
             assertRefused(CommandRun.of(command, "--config", file), file + ": " + PREFIX + told);
         }
     }
@@ -184,7 +190,7 @@ class UsageTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"init", "sweep", "node"})
+    @ValueSource(strings = {"init", "sweep", "node", "plan", "history", "verify"})
     void a_data_source_that_the_file_lacks_is_refused(String command) {
         String file = ConfigFiles.write(directory, null, PREFIX + "dataSource = hot");
         assertRefused(CommandRun.of(command, "--config", file), "has no data source hot; it has [archive, quartz]");

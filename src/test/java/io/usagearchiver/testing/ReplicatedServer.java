@@ -26,8 +26,12 @@ public final class ReplicatedServer implements AutoCloseable {
 
     private static final String DATABASE = "usage";
     /** No fewer connections than the embedded server had at first: a replica insists on that. */
-    private static final List<String> SETTINGS =
-            List.of("fsync=off", "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300");
+    private static final List<String> SETTINGS = List.of(
+            "fsync=off",
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "max_connections=300",
+            "max_prepared_transactions=5");
 
     private final Path data;
     private final Path replicaData;
@@ -54,9 +58,9 @@ public final class ReplicatedServer implements AutoCloseable {
             pgCtl.start(data, port, SETTINGS);
             pgCtl.start(replicaData, replicaPort, SETTINGS);
             try (Connection server = connect(port, "postgres")) {
-                TestDatabase.execute(
-                        server,
-                        "CREATE ROLE " + TestDatabase.ARCHIVER + " LOGIN PASSWORD '" + TestDatabase.ARCHIVER + "'");
+                for (String role : List.of(TestDatabase.ARCHIVER, TestDatabase.RESTORER)) {
+                    TestDatabase.execute(server, "CREATE ROLE " + role + " LOGIN PASSWORD '" + role + "'");
+                }
                 TestDatabase.execute(server, "CREATE DATABASE " + DATABASE);
             }
             for (String sql : TestDatabase.scripts()) {
@@ -72,6 +76,20 @@ public final class ReplicatedServer implements AutoCloseable {
     /** A connection of the least-privileged role to the primary. */
     public Connection connectAsArchiver() throws SQLException {
         return DriverManager.getConnection(url(port, DATABASE), TestDatabase.ARCHIVER, TestDatabase.ARCHIVER);
+    }
+
+    /** A connection of the least-privileged role to the replica. */
+    public Connection connectAsArchiverToReplica() throws SQLException {
+        return DriverManager.getConnection(url(replicaPort, DATABASE), TestDatabase.ARCHIVER, TestDatabase.ARCHIVER);
+    }
+
+    /** Executes a statement as the owner on the replica, outside of its database. */
+    public void executeOnReplica(String sql) {
+        try (Connection connection = connect(replicaPort, "postgres")) {
+            TestDatabase.execute(connection, sql);
+        } catch (SQLException e) {
+            throw new IllegalStateException(sql, e);
+        }
     }
 
     /** Executes statements as the owner on the primary. */

@@ -1,0 +1,81 @@
+-- The ledger and the backlog of public.model_usage_details for any SQL client or dashboard. Safe to apply again.
+--
+-- The view has one row a sweep, the newest first. The columns of the backlog are null in all rows but that of the
+-- newest sweep, and there, too, where the owner of the function may not read the hot table:
+--   newest                whether it is the newest sweep of the table
+--   expired_before        what a sweep now would have as its cutoff: the newest sweep's retention period before now
+--   backlog_rows          rows that are expired now; from 10,001 on they are not all counted
+--   backlog_rows_exact    whether they are all counted; backlog_behind tells more where they are not
+--   backlog_oldest_age    the age of the oldest row of the backlog, naive UTC
+--   backlog_behind        how long that row has been expired
+--
+-- Reading it costs the ledger, and of the hot table up to 20,002 entries of its indexes and the rows behind them: some
+-- milliseconds, however large the table is.
+--
+-- A dashboard's role needs nothing but
+--   GRANT USAGE ON SCHEMA public TO grafana; GRANT SELECT ON public.usage_archive_status TO grafana;
+
+-- The backlog as of a cutoff. A function, so that no view depends on the hot table: that would keep the application from
+-- altering it. It has its owner's rights, and the planner's settings of a sweep.
+CREATE OR REPLACE FUNCTION public.usage_archive_backlog(expired_before timestamp)
+RETURNS TABLE (backlog_rows bigint, backlog_rows_exact boolean, backlog_oldest_age timestamp)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    IF coalesce(has_table_privilege(to_regclass('public.model_usage_details'), 'SELECT'), false) THEN
+        RETURN QUERY
+        SELECT completed.n + pending.n, completed.n <= 10000 AND pending.looked_at <= 10000,
+            least(completed.oldest, pending.oldest)
+        FROM (
+            SELECT count(*) AS n, min(h.completed_at) AS oldest
+            FROM (
+                SELECT d.completed_at FROM public.model_usage_details d
+                WHERE d.completed_at < expired_before
+                ORDER BY d.completed_at LIMIT 10001
+            ) h
+        ) completed
+        -- Filtered after the limit, so that no more rows are read where all that is old has completed.
+        CROSS JOIN (
+            SELECT count(*) FILTER (WHERE h.completed_at IS NULL) AS n, count(*) AS looked_at,
+                min(h.created_at) FILTER (WHERE h.completed_at IS NULL) AS oldest
+            FROM (
+                SELECT d.completed_at, d.created_at FROM public.model_usage_details d
+                WHERE d.created_at < expired_before
+                ORDER BY d.created_at LIMIT 10001
+            ) h
+        ) pending;
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE VIEW public.usage_archive_status AS
+SELECT
+    s.table_name, s.sweep_id, s.direction, s.state, s.node, s.fired_by, s.cutoff,
+    s.batches, s.rows_moved, s.rows_already_archived, s.rows_in_conflict, s.rows_rejected,
+    s.started_at, s.last_batch_at, s.finished_at,
+    round(extract(epoch FROM coalesce(s.finished_at, timezone('UTC', now())) - s.started_at), 3) AS seconds,
+    -- While rows were moving: a sweep whose node died was closed long after that.
+    round(s.rows_moved / greatest(extract(epoch FROM s.last_batch_at - s.started_at), 0.001)) AS rows_per_second,
+    s.message,
+    backlog.sweep_id IS NOT NULL AS newest,
+    backlog.expired_before, backlog.backlog_rows, backlog.backlog_rows_exact, backlog.backlog_oldest_age,
+    backlog.expired_before - backlog.backlog_oldest_age AS backlog_behind
+FROM public.usage_archive_sweep s
+LEFT JOIN (
+    SELECT retention.sweep_id, retention.expired_before, b.backlog_rows, b.backlog_rows_exact, b.backlog_oldest_age
+    FROM (
+        SELECT n.sweep_id, timezone('UTC', now()) - make_interval(months =>
+            cast(extract(year FROM age(n.started_at, n.cutoff)) * 12
+                + extract(month FROM age(n.started_at, n.cutoff)) AS integer)) AS expired_before
+        FROM public.usage_archive_sweep n
+        WHERE n.table_name = 'public.model_usage_details' AND n.direction = 'ARCHIVE'
+        ORDER BY n.sweep_id DESC
+        LIMIT 1
+    ) retention
+    LEFT JOIN LATERAL public.usage_archive_backlog(retention.expired_before) b ON true
+) backlog ON backlog.sweep_id = s.sweep_id
+ORDER BY s.sweep_id DESC;

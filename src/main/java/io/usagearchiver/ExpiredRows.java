@@ -1,0 +1,161 @@
+package io.usagearchiver;
+
+import java.time.LocalDateTime;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.Record1;
+import org.jooq.Select;
+import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Counts the expired rows of a hot table, up to a limit, by the indexes that a sweep reads. Where there are more, or an
+ * index is missing, PostgreSQL's planner is asked how many there may be.
+ */
+final class ExpiredRows<K> {
+    private final ArchivePair<K> pair;
+    private final LocalDateTime cutoff;
+    private final int batchSize;
+    private final long limit;
+    private final List<Branch<K>> branches;
+    private List<Long> counts = List.of();
+
+    /**
+     * The expired rows of a pair.
+     *
+     * @param holds what keeps rows hot all the same; only counted rows leave them out, the planner's estimate does not
+     */
+    ExpiredRows(ArchivePair<K> pair, LocalDateTime cutoff, List<RowFilter> holds, int batchSize, long limit) {
+        this.pair = pair;
+        this.cutoff = cutoff;
+        this.batchSize = batchSize;
+        this.limit = limit;
+        this.branches = Branch.expired(pair, cutoff, holds);
+    }
+
+    Plan.Backlog count(DSLContext tx) {
+        List<Explained> pages = branches.stream()
+                .map(branch -> Explained.of(tx, branch.pageQuery(tx, null, batchSize)))
+                .toList();
+        boolean indexed = pages.stream().noneMatch(page -> page.index() == null);
+        EstimatedRows estimated = new EstimatedRows(tx, pair);
+        String oldestAge = indexed ? oldestAge(tx) : null;
+        Map<String, Long> months = new TreeMap<>();
+        if (indexed) {
+            counts = counts(tx, months);
+        }
+        boolean exact = indexed && sum(counts) <= limit;
+        List<Long> rows = counts;
+        if (!exact) {
+            rows = IntStream.range(0, branches.size())
+                    .mapToObj(index -> estimated.ofAge(index, null, cutoff.toString()))
+                    .toList();
+            months = oldestAge == null ? Map.of() : estimated.months(oldestAge, cutoff);
+        }
+        List<Plan.AgeBranch> found = new ArrayList<>();
+        for (int i = 0; i < branches.size(); i++) {
+            found.add(new Plan.AgeBranch(
+                    pair.ages().get(i).getName(), pages.get(i).index(), rows.get(i)));
+        }
+        long total = Math.max(sum(counts), sum(rows));
+        long tableBytes = tableBytes(tx);
+        double share = (double) total / Math.max(1, Math.max(total, estimated.all()));
+        return new Plan.Backlog(
+                total,
+                exact,
+                oldestAge,
+                Math.round(tableBytes * share),
+                tableBytes,
+                months.entrySet().stream()
+                        .map(month -> new Plan.Month(month.getKey(), month.getValue()))
+                        .toList(),
+                found);
+    }
+
+    /** Those of the counted rows whose key the archive holds; null if none could be counted. */
+    Plan.@Nullable Overlap overlap(DSLContext tx, Shape shape) {
+        if (counts.isEmpty()) {
+            return null;
+        }
+        Field<K> archived = Shape.column(pair.archive(), pair.key());
+        long left = limit;
+        long identical = 0;
+        long different = 0;
+        List<String> differentIds = new ArrayList<>();
+        for (int i = 0; i < branches.size(); i++) {
+            var candidates = oldest(tx, i, pair.key(), left).asTable("candidates");
+            TwinRows twins = TwinRows.find(
+                    tx,
+                    pair,
+                    shape,
+                    tx.select(archived)
+                            .from(candidates)
+                            .join(pair.archive())
+                            .on(archived.eq(candidates.field(pair.key()))));
+            left = Math.max(0, left - counts.get(i));
+            identical += twins.identical();
+            different += twins.different();
+            differentIds.addAll(twins.differentIds());
+        }
+        return new Plan.Overlap(
+                limit - left,
+                identical,
+                different,
+                differentIds.stream().limit(SweepResult.LISTED_IDS).toList());
+    }
+
+    /** The counts of the branches, which end when one more than the limit is found; and of their months. */
+    private List<Long> counts(DSLContext tx, Map<String, Long> months) {
+        List<Long> found = new ArrayList<>();
+        for (int i = 0; i < branches.size(); i++) {
+            Field<String> month = DSL.field(
+                            "case when isfinite({0}) then to_char({0}, 'YYYY-MM') else cast({0} as text) end",
+                            SQLDataType.VARCHAR, pair.ages().get(i))
+                    .as("month");
+            var rows = oldest(tx, i, month, limit + 1 - sum(found)).asTable("expired");
+            long ofBranch = 0;
+            for (var row : tx.select(rows.field(month), DSL.count().coerce(SQLDataType.BIGINT))
+                    .from(rows)
+                    .groupBy(rows.field(month))
+                    .fetch()) {
+                months.merge(row.value1(), row.value2(), Long::sum);
+                ofBranch += row.value2();
+            }
+            found.add(ofBranch);
+        }
+        return found;
+    }
+
+    private <T> Select<Record1<T>> oldest(DSLContext tx, int branch, Field<T> column, long rows) {
+        return tx.select(column)
+                .from(pair.hot())
+                .where(branches.get(branch).wanted())
+                .orderBy(pair.ages().get(branch))
+                .limit(DSL.inline(Math.max(0, rows)));
+    }
+
+    private @Nullable String oldestAge(DSLContext tx) {
+        List<Field<LocalDateTime>> ages = IntStream.range(0, branches.size())
+                .mapToObj(branch -> DSL.field(oldest(tx, branch, pair.ages().get(branch), 1)))
+                .toList();
+        return tx.select(NaiveUtc.text(DSL.field("least({0})", SQLDataType.LOCALDATETIME, DSL.list(ages))))
+                .fetchSingle()
+                .value1();
+    }
+
+    private long tableBytes(DSLContext tx) {
+        return tx.select(DSL.field("pg_table_size(to_regclass({0}))", SQLDataType.BIGINT, Shape.regclass(pair.hot())))
+                .fetchSingle()
+                .value1();
+    }
+
+    private static long sum(List<Long> counts) {
+        return counts.stream().mapToLong(Long::longValue).sum();
+    }
+}

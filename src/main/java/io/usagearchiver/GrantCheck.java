@@ -1,0 +1,86 @@
+package io.usagearchiver;
+
+import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_HOLD;
+import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.Table;
+import org.jooq.impl.DSL;
+
+/** What the role of a session lacks of the rights that a sweep needs: those of {@code sql/04-grants.sql}, for any pair. */
+final class GrantCheck {
+    private final DSLContext tx;
+    private final ArchivePair<?> pair;
+
+    GrantCheck(DSLContext tx, ArchivePair<?> pair) {
+        this.tx = tx;
+        this.pair = pair;
+    }
+
+    /** The role, quoted where PostgreSQL asks for it. */
+    String role() {
+        return tx.fetchSingle("select quote_ident(current_user)").get(0, String.class);
+    }
+
+    /** GRANT statements of the schemas that the role may not use: the catalog does not even tell it what is in them. */
+    List<String> missingSchemas() {
+        return Stream.of(pair.hot(), pair.archive(), USAGE_ARCHIVE_SWEEP)
+                .map(table -> Shape.qualified(table).first())
+                .distinct()
+                .filter(schema -> lacks(
+                        "has_schema_privilege(n.oid, 'USAGE') from pg_catalog.pg_namespace n"
+                                + " where n.nspname = {0}",
+                        DSL.val(schema)))
+                .map(schema -> "GRANT USAGE ON SCHEMA " + schema + " TO " + role())
+                .toList();
+    }
+
+    /** GRANT statements of what the role lacks on the tables that there are. */
+    List<String> missingOnTables() {
+        return Stream.of(
+                        need(pair.hot(), "SELECT"),
+                        need(pair.hot(), "DELETE"),
+                        anyColumn(pair.hot()),
+                        need(pair.archive(), "SELECT"),
+                        need(pair.archive(), "INSERT"),
+                        anyColumn(pair.archive()),
+                        need(USAGE_ARCHIVE_SWEEP, "SELECT"),
+                        need(USAGE_ARCHIVE_SWEEP, "INSERT"),
+                        need(USAGE_ARCHIVE_SWEEP, "UPDATE"),
+                        need(USAGE_ARCHIVE_HOLD, "SELECT"))
+                .flatMap(List::stream)
+                .toList();
+    }
+
+    private List<String> need(Table<?> table, String privilege) {
+        boolean missing =
+                lacks("has_table_privilege(to_regclass({0}), {1})", Shape.regclass(table), DSL.val(privilege));
+        return missing ? List.of(grant(privilege, table)) : List.of();
+    }
+
+    /** {@code FOR UPDATE} and {@code FOR SHARE} ask for UPDATE on one column at least. */
+    private List<String> anyColumn(Table<?> table) {
+        boolean missing = lacks("has_any_column_privilege(to_regclass({0}), 'UPDATE')", Shape.regclass(table));
+        Field<?>[] columns = table.fields();
+        String harmless = Arrays.stream(columns)
+                .map(Field::getName)
+                .filter("updated_at"::equals)
+                .findFirst()
+                .orElse(columns[columns.length - 1].getName());
+        return missing ? List.of(grant("UPDATE (" + harmless + ")", table)) : List.of();
+    }
+
+    private String grant(String privilege, Table<?> table) {
+        return "GRANT " + privilege + " ON " + Shape.qualified(table).unquotedName() + " TO " + role();
+    }
+
+    /** Whether a privilege is missing; not where the object is, which is for the schema check to tell. */
+    private boolean lacks(String privilege, org.jooq.QueryPart... arguments) {
+        var row = tx.fetchOne("select " + privilege, (Object[]) arguments);
+        return row != null && Boolean.FALSE.equals(row.get(0, Boolean.class));
+    }
+}

@@ -1,0 +1,127 @@
+package io.usagearchiver;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.jooq.DSLContext;
+import org.jooq.QueryPart;
+import org.jooq.impl.DSL;
+
+/**
+ * What lies around the tables and does not forbid a sweep, but slows it down, is slowed down by it, or keeps rows back.
+ * Told as one sentence each.
+ */
+final class Surroundings {
+    private static final String TRIGGERS = """
+            select format('%s has trigger %s, %s', t.tgrelid::regclass, t.tgname, case
+              when t.tgrelid = to_regclass({0}) and t.tgtype & 8 <> 0 or t.tgrelid = to_regclass({1}) and t.tgtype & 4 <> 0
+                then 'which fires in each batch' else 'which no sweep fires' end)
+            from pg_catalog.pg_trigger t
+            where t.tgrelid in (to_regclass({0}), to_regclass({1})) and not t.tgisinternal and t.tgenabled in ('O', 'A')
+            order by 1""";
+
+    private static final String REFERENCES = """
+            select format('%s refers to %s by %s: rows of that which it names are rejected and stay where they are',
+              f.conrelid::regclass, f.confrelid::regclass, quote_ident(f.conname))
+            from pg_catalog.pg_constraint f
+            where f.contype = 'f' and f.confrelid = to_regclass({0}) and f.confdeltype in ('a', 'r')
+            union all
+            select format('%s refers to %s by %s: rows whose target is gone are rejected and stay hot',
+              f.conrelid::regclass, f.confrelid::regclass, quote_ident(f.conname))
+            from pg_catalog.pg_constraint f where f.contype = 'f' and f.conrelid = to_regclass({1})
+            order by 1""";
+
+    /** Of sessions that this role may not look into, only the snapshot's age in transactions is known. */
+    private static final String SESSIONS = """
+            select format('session %s (%s%s) has held a snapshot open %s: until it ends, rows that a sweep deletes stay on'
+              ' disk, and slow it down', a.pid, coalesce(a.usename, a.backend_type), ', ' || nullif(a.application_name, ''),
+              coalesce('for ' || date_trunc('second', clock_timestamp() - a.xact_start)::text,
+                'over ' || age(a.backend_xmin) || ' transactions'))
+            from pg_catalog.pg_stat_activity a
+            where a.backend_xmin is not null and a.pid <> pg_backend_pid()
+              and (a.datid is null or a.datid = (select d.oid from pg_catalog.pg_database d where d.datname = current_database()))
+              and coalesce(a.backend_type, '') <> 'autovacuum worker'
+              and (a.xact_start <= clock_timestamp() - cast({0} as interval)
+                or a.xact_start is null and age(a.backend_xmin) >= {1})
+            order by a.pid""";
+
+    private static final String PREPARED = """
+            select format('prepared transaction %s of %s is open since %s: commit it or roll it back; until then, rows that a'
+              ' sweep deletes stay on disk, and what it has locked stays hot', quote_literal(p.gid), p.owner,
+              to_char(timezone('UTC', p.prepared), 'YYYY-MM-DD HH24:MI "UTC"'))
+            from pg_catalog.pg_prepared_xacts p
+            where p.database = current_database() and p.prepared <= clock_timestamp() - cast({0} as interval)
+            order by p.prepared""";
+
+    private static final String SLOTS = """
+            select format('replication slot %s (%s) holds a snapshot that is %s transactions old: rows that a sweep deletes'
+              ' stay on disk, and slow it down', s.slot_name, case when s.active then 'active' else 'not active' end, age(s.xmin))
+            from pg_catalog.pg_replication_slots s where age(s.xmin) >= {0} order by 1""";
+
+    private static final String REPLICAS = """
+            select format('replica %s is %s behind: a sweep writes about three times what it moves to the log',
+              coalesce(nullif(r.application_name, ''), r.pid::text),
+              concat_ws(' and ', date_trunc('second', r.replay_lag)::text, pg_size_pretty(r.bytes)))
+            from (select s.*, pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_receive_lsn()
+                else pg_current_wal_lsn() end, s.replay_lsn) as bytes
+              from pg_catalog.pg_stat_replication s) r
+            where r.replay_lag >= cast({0} as interval) or r.bytes >= {1}
+            order by 1""";
+
+    private static final String AUTOVACUUM = """
+            select 'autovacuum is off for the whole server: dead rows stay after a sweep, and statistics grow old'
+            where not cast(current_setting('autovacuum') as boolean)
+            union all
+            select format('autovacuum is off for %s: dead rows stay after a sweep, and statistics grow old', c.oid::regclass)
+            from pg_catalog.pg_class c, pg_options_to_table(c.reloptions) o
+            where c.oid in (to_regclass({0}), to_regclass({1})) and o.option_name = 'autovacuum_enabled'
+              and not cast(o.option_value as boolean)""";
+
+    private static final String READ_ONLY = """
+            select 'this server is a standby: a sweep needs the primary' where pg_is_in_recovery()
+            union all
+            select 'sessions of this data source are read-only (default_transaction_read_only): a sweep fails until they are not'
+            where cast(current_setting('default_transaction_read_only') as boolean) and not pg_is_in_recovery()""";
+
+    private Surroundings() {}
+
+    /**
+     * From where on something is worth a warning.
+     *
+     * @param open how long a snapshot or a prepared transaction has been open
+     * @param transactions how old a snapshot is, where only that is known
+     * @param lag how far a replica is behind, as time
+     * @param lagBytes and as bytes of the log
+     */
+    record Thresholds(Duration open, long transactions, Duration lag, long lagBytes) {
+        static final Thresholds DEFAULT =
+                new Thresholds(Duration.ofMinutes(5), 10_000, Duration.ofSeconds(30), 256L << 20);
+    }
+
+    static List<String> warnings(DSLContext tx, ArchivePair<?> pair, Thresholds thresholds) {
+        QueryPart hot = Shape.regclass(pair.hot());
+        QueryPart archive = Shape.regclass(pair.archive());
+        QueryPart open = DSL.val(thresholds.open().toString());
+        QueryPart transactions = DSL.val(thresholds.transactions());
+        List<String> warnings = new ArrayList<>();
+        warnings.addAll(read(tx, READ_ONLY));
+        warnings.addAll(read(tx, TRIGGERS, hot, archive));
+        warnings.addAll(read(tx, REFERENCES, hot, archive));
+        warnings.addAll(read(tx, SESSIONS, open, transactions));
+        warnings.addAll(read(tx, PREPARED, open));
+        warnings.addAll(read(tx, SLOTS, transactions));
+        warnings.addAll(read(tx, REPLICAS, DSL.val(thresholds.lag().toString()), DSL.val(thresholds.lagBytes())));
+        warnings.addAll(read(tx, AUTOVACUUM, hot, archive));
+        return warnings;
+    }
+
+    /** Whether the role may see since when other roles' transactions are open, and how far replicas are behind. */
+    static boolean seesOtherSessions(DSLContext tx) {
+        return tx.fetchSingle("select pg_has_role('pg_read_all_stats', 'USAGE')")
+                .get(0, Boolean.class);
+    }
+
+    private static List<String> read(DSLContext tx, String sql, QueryPart... arguments) {
+        return tx.fetch(sql, (Object[]) arguments).getValues(0, String.class);
+    }
+}

@@ -1,0 +1,260 @@
+package io.usagearchiver;
+
+import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_BASELINE;
+import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
+
+import io.usagearchiver.generated.tables.UsageArchiveBaseline;
+import io.usagearchiver.generated.tables.UsageArchiveSweep;
+import java.math.BigDecimal;
+import java.time.Duration;
+import java.time.LocalDateTime;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.jooq.Condition;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.Record;
+import org.jooq.Table;
+import org.jooq.exception.DataAccessException;
+import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Holds the hot table, its archive and the ledger against each other: no key is in both tables, nothing is archived that
+ * was never expired, and the archive has as many rows as the ledger says. Changes nothing.
+ *
+ * <p>All is read in one snapshot, in which a batch is either whole or not there, so it holds while a sweep runs, too. The
+ * keys are merged by their indexes; no more of them than are listed ever come into memory. Immutable and thread-safe.
+ */
+public final class Verifier {
+    private static final UsageArchiveSweep L = USAGE_ARCHIVE_SWEEP;
+    private static final UsageArchiveBaseline B = USAGE_ARCHIVE_BASELINE;
+
+    private static final Field<Long> COUNT = DSL.count().coerce(SQLDataType.BIGINT);
+
+    private final ArchivePair<?> pair;
+    private final String table;
+    private final ConnectionSource connections;
+    private final ArchiveSettings settings;
+
+    /** A verifier of a pair; of the settings, only the timeouts count. */
+    public Verifier(ArchivePair<?> pair, ConnectionSource connections, ArchiveSettings settings) {
+        this.pair = pair;
+        this.table = Shape.qualified(pair.hot()).unquotedName().toString();
+        this.connections = connections;
+        this.settings = settings;
+    }
+
+    /**
+     * Verifies.
+     *
+     * @param limit how long it may take; the snapshot is held, and dead rows are kept on disk, as long as it does
+     * @param beforehand hears what is about to be read, before it is
+     * @param stop cancels the statement that runs, from another thread
+     * @throws ArchiveException if the database does not answer, or not in time, or a table is missing
+     * @throws IllegalArgumentException if {@code limit} is out of the range of {@link ArchiveSettings}' durations
+     */
+    public Verification verify(Duration limit, Consumer<Verification.Cost> beforehand, StopSignal stop) {
+        if (limit.compareTo(ArchiveSettings.MIN_DURATION) < 0 || limit.compareTo(ArchiveSettings.MAX_DURATION) > 0) {
+            throw new IllegalArgumentException("limit = " + limit + ": must be from 1 ms to 48 h");
+        }
+        long endNanos = System.nanoTime() + limit.toNanos();
+        try (Session session = Session.open(connections, stop)) {
+            return session.transaction(
+                    TransactionLimits.snapshot(settings, limit), tx -> verify(tx, pair, beforehand, endNanos));
+        } catch (DataAccessException e) {
+            String why = Faults.isCancelled(e) && !stop.requested()
+                    ? "not done within " + limit.toMillis() / 1000.0 + " s; nothing is known"
+                    : Faults.message(e);
+            throw new ArchiveException("Could not verify " + table + ": " + why, e);
+        } finally {
+            stop.finish();
+        }
+    }
+
+    private <K> Verification verify(
+            DSLContext tx, ArchivePair<K> keyed, Consumer<Verification.Cost> beforehand, long endNanos) {
+        Shape shape = commonColumns(tx);
+        beforehand.accept(cost(tx));
+
+        // Merged by the indexes of the keys, whose rows are fetched only where both have one.
+        tx.execute("set local enable_hashjoin = off");
+        Field<K> archived = Shape.column(keyed.archive(), keyed.key());
+        before(tx, endNanos);
+        TwinRows twins = TwinRows.find(
+                tx,
+                keyed,
+                shape,
+                tx.select(archived).from(keyed.hot()).join(keyed.archive()).on(archived.eq(keyed.key())));
+
+        String newestCutoff = tx.select(NaiveUtc.text(DSL.max(L.CUTOFF)))
+                .from(L)
+                .where(L.TABLE_NAME.eq(table))
+                .and(L.DIRECTION.eq("ARCHIVE"))
+                .fetchSingle()
+                .value1();
+        long younger = 0;
+        List<String> youngerIds = new ArrayList<>();
+        if (newestCutoff != null) {
+            for (Condition notExpired : notExpired(shape, newestCutoff)) {
+                before(tx, endNanos);
+                long found = tx.select(COUNT)
+                        .from(keyed.archive())
+                        .where(notExpired)
+                        .fetchSingle()
+                        .value1();
+                younger += found;
+                if (found > 0) {
+                    youngerIds.addAll(tx.select(archived.cast(SQLDataType.VARCHAR))
+                            .from(keyed.archive())
+                            .where(notExpired)
+                            .limit(DSL.inline(SweepResult.LISTED_IDS - youngerIds.size()))
+                            .fetch(0, String.class));
+                }
+            }
+        }
+
+        tx.execute("set local enable_seqscan = on");
+        before(tx, endNanos);
+        long archivedRows = tx.select(COUNT).from(keyed.archive()).fetchSingle().value1();
+        Record sums = tx.select(movedRows(), restoredRows())
+                .from(L)
+                .where(L.TABLE_NAME.eq(table))
+                .fetchSingle();
+        return new Verification(
+                table,
+                Shape.qualified(keyed.archive()).unquotedName().toString(),
+                twins.identical(),
+                twins.identicalIds(),
+                twins.different(),
+                twins.differentIds(),
+                newestCutoff == null ? null : NaiveUtc.parse(newestCutoff),
+                younger,
+                youngerIds,
+                archivedRows,
+                sums.get(0, Long.class),
+                sums.get(1, Long.class),
+                baseline(tx));
+    }
+
+    /**
+     * Counts what the archive holds that the ledger does not know of, and keeps that as the baseline, unless there is one.
+     * The first baseline should be taken before the first sweep, so that it vouches for all of them; a later one vouches for
+     * what happens after it. As the tables' owner; reads the whole archive once.
+     *
+     * @return the baseline that was taken; empty if there was one already
+     * @throws ArchiveException if the database does not answer, a table is missing, or the role may not do this
+     */
+    public Optional<Verification.Baseline> takeBaseline() {
+        try (Session session = Session.open(connections, new StopSignal())) {
+            return session.transaction(TransactionLimits.baseline(settings), tx -> {
+                if (baseline(tx) != null) {
+                    return Optional.empty();
+                }
+                // One statement sees one snapshot, in which each batch is whole or not there.
+                int taken = tx.insertInto(B)
+                        .columns(B.TABLE_NAME, B.ARCHIVED_ROWS, B.TAKEN_AT)
+                        .select(tx.select(
+                                DSL.val(table),
+                                DSL.field(tx.select(COUNT).from(pair.archive()))
+                                        .minus(DSL.field(tx.select(movedRows().minus(restoredRows()))
+                                                .from(L)
+                                                .where(L.TABLE_NAME.eq(table)))),
+                                NaiveUtc.NOW))
+                        .onConflictDoNothing()
+                        .execute();
+                return taken == 0 ? Optional.empty() : Optional.ofNullable(baseline(tx));
+            });
+        } catch (DataAccessException e) {
+            throw new ArchiveException("Could not take a baseline of " + table + ": " + Faults.message(e), e);
+        }
+    }
+
+    private Verification.@Nullable Baseline baseline(DSLContext tx) {
+        Field<String> takenAt = NaiveUtc.text(B.TAKEN_AT);
+        return tx.select(B.ARCHIVED_ROWS, takenAt)
+                .from(B)
+                .where(B.TABLE_NAME.eq(table))
+                .fetchOne(row -> new Verification.Baseline(table, row.value1(), NaiveUtc.parse(row.value2())));
+    }
+
+    /** Those that the archive got by sweeps. */
+    private static Field<Long> movedRows() {
+        return sum(L.ROWS_MOVED, "ARCHIVE");
+    }
+
+    /** Those that restores took out of the archive; of some, the hot table had an identical copy already. */
+    private static Field<Long> restoredRows() {
+        return sum(L.ROWS_MOVED.plus(L.ROWS_ALREADY_ARCHIVED), "RESTORE");
+    }
+
+    private static Field<Long> sum(Field<Long> rows, String direction) {
+        return DSL.coalesce(DSL.sum(rows).filterWhere(L.DIRECTION.eq(direction)), DSL.inline(BigDecimal.ZERO))
+                .cast(SQLDataType.BIGINT);
+    }
+
+    /** The columns that both tables have alike; whatever else differs is for the schema check of a sweep. */
+    private Shape commonColumns(DSLContext tx) {
+        LiveTable hot = live(tx, pair.hot());
+        LiveTable archive = live(tx, pair.archive());
+        List<String> common = hot.columns().values().stream()
+                .filter(column -> {
+                    LiveTable.Column twin = archive.columns().get(column.name());
+                    return twin != null && twin.type().equals(column.type());
+                })
+                .map(LiveTable.Column::name)
+                .toList();
+        return new Shape(table, common, "");
+    }
+
+    private LiveTable live(DSLContext tx, Table<?> side) {
+        LiveTable live = LiveTable.read(tx, side, pair.key().getName());
+        if (live == null) {
+            throw new ArchiveException(
+                    "Could not verify " + table + ": there is no table "
+                            + Shape.qualified(side).unquotedName(),
+                    null);
+        }
+        return live;
+    }
+
+    /** A condition for each age column, which its index serves, and one for rows without an age where there may be some. */
+    private List<Condition> notExpired(Shape shape, String cutoff) {
+        List<Condition> conditions = new ArrayList<>();
+        List<Field<LocalDateTime>> before = new ArrayList<>();
+        for (Field<LocalDateTime> age : pair.ages()) {
+            Field<LocalDateTime> archivedAge = Shape.column(pair.archive(), age);
+            // As in Branch, in a form that no index of another column serves.
+            Condition counts = before.isEmpty()
+                    ? DSL.noCondition()
+                    : DSL.condition("num_nonnulls({0}) = 0", DSL.list(List.copyOf(before)));
+            conditions.add(
+                    archivedAge.ge(NaiveUtc.moment(cutoff, age.getDataType())).and(counts));
+            before.add(archivedAge);
+        }
+        if (pair.ages().stream().allMatch(age -> age.getDataType().nullable())) {
+            conditions.add(DSL.and(before.stream().map(Field::isNull).toList()));
+        }
+        return conditions;
+    }
+
+    private Verification.Cost cost(DSLContext tx) {
+        Record row = tx.fetchSingle("""
+                select cast(h.reltuples as bigint), cast(a.reltuples as bigint), pg_table_size(a.oid),
+                  (select coalesce(sum(pg_relation_size(x.indexrelid)), 0) from pg_catalog.pg_index x
+                    where x.indrelid in (h.oid, a.oid) and x.indisprimary)
+                from pg_catalog.pg_class h, pg_catalog.pg_class a
+                where h.oid = to_regclass({0}) and a.oid = to_regclass({1})""", Shape.regclass(pair.hot()), Shape.regclass(pair.archive()));
+        return new Verification.Cost(
+                row.get(0, Long.class), row.get(1, Long.class), row.get(3, Long.class), row.get(2, Long.class));
+    }
+
+    /** Leaves the next statement what is left of the time. */
+    private static void before(DSLContext tx, long endNanos) {
+        long millis = Math.max(1, (endNanos - System.nanoTime()) / 1_000_000);
+        tx.execute("set local statement_timeout = " + millis);
+    }
+}

@@ -1,0 +1,30 @@
+package io.usagearchiver.cli;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** What {@code --json} prints: one object on one line, in which every member is always there. */
+final class Json {
+    private static final JSON WRITER = JSON.std.with(JSON.Feature.WRITE_NULL_PROPERTIES);
+
+    private Json() {}
+
+    /** Writes maps, lists, strings, numbers, booleans and nulls. */
+    static String of(Map<String, ? extends @Nullable Object> members) {
+        try {
+            return WRITER.asString(members);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** A naive moment in ISO 8601 with its zone, UTC; null where there is none. */
+    static @Nullable String instant(@Nullable LocalDateTime moment) {
+        return moment == null ? null : moment.toInstant(ZoneOffset.UTC).toString();
+    }
+}
