@@ -99,7 +99,7 @@ public final class Verifier {
         long younger = 0;
         List<String> youngerIds = new ArrayList<>();
         if (newestCutoff != null) {
-            for (Condition notExpired : notExpired(shape, newestCutoff)) {
+            for (Condition notExpired : notExpired(newestCutoff)) {
                 before(tx, endNanos);
                 long found = tx.select(COUNT)
                         .from(keyed.archive())
@@ -222,7 +222,7 @@ public final class Verifier {
     }
 
     /** A condition for each age column, which its index serves, and one for rows without an age where there may be some. */
-    private List<Condition> notExpired(Shape shape, String cutoff) {
+    private List<Condition> notExpired(String cutoff) {
         List<Condition> conditions = new ArrayList<>();
         List<Field<LocalDateTime>> before = new ArrayList<>();
         for (Field<LocalDateTime> age : pair.ages()) {

@@ -36,9 +36,9 @@ final class Report {
                 text,
                 "in conflict",
                 result.rowsInConflict(),
-                "stay hot, the archive holds other content",
+                "hot, the archive holds other content",
                 result.conflictingIds());
-        keptBack(text, "rejected", result.rowsRejected(), "stay hot, the archive refuses them", result.rejectedIds());
+        keptBack(text, "rejected", result.rowsRejected(), "hot, the archive refuses them", result.rejectedIds());
         return text.toString().stripTrailing();
     }
 
@@ -57,7 +57,8 @@ final class Report {
 
     static void keptBack(StringBuilder text, String what, long rows, String why, List<String> ids) {
         if (rows > 0) {
-            line(text, "  %-16s  %s %s: %s", what, rows(rows), why, ids(ids, rows));
+            String stay = rows == 1 ? "stays" : "stay";
+            line(text, "  %-16s  %s %s %s: %s", what, rows(rows), stay, why, ids(ids, rows));
         }
     }
 

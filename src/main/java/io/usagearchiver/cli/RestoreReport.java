@@ -47,12 +47,7 @@ final class RestoreReport {
                     rows(counts.rowsAlreadyArchived()));
         }
         inConflict(text, counts.rowsInConflict(), counts.conflictingIds());
-        keptBack(
-                text,
-                "rejected",
-                counts.rowsRejected(),
-                "stay archived, the hot table refuses them",
-                counts.rejectedIds());
+        keptBack(text, "rejected", counts.rowsRejected(), "archived, the hot table refuses them", counts.rejectedIds());
         return text.toString().stripTrailing();
     }
 
@@ -83,7 +78,7 @@ final class RestoreReport {
     }
 
     private static void inConflict(StringBuilder text, long rows, List<String> ids) {
-        keptBack(text, "in conflict", rows, "stay archived, the hot table holds other content", ids);
+        keptBack(text, "in conflict", rows, "archived, the hot table holds other content", ids);
     }
 
     static String progress(SweepProgress progress) {

@@ -63,7 +63,7 @@ class RestoreCommandTest {
                           rows              user 7
                           archived          3 rows
                           to be restored    2 rows
-                          in conflict       1 row stay archived, the hot table holds other content: 7
+                          in conflict       1 row stays archived, the hot table holds other content: 7
                         """);
         assertThat(run.exitCode()).isEqualTo(4);
         assertThat(run.out())
