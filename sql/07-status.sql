@@ -4,7 +4,8 @@
 -- newest sweep, and there, too, where the owner of the function may not read the hot table:
 --   newest                whether it is the newest sweep of the table
 --   expired_before        what a sweep now would have as its cutoff: the newest sweep's retention period before now
---   backlog_rows          rows that are expired now; from 10,001 on they are not all counted
+--   backlog_rows          rows that are expired now, those under a hold among them; from 10,001 on they are not all
+--                         counted
 --   backlog_rows_exact    whether they are all counted; backlog_behind tells more where they are not
 --   backlog_oldest_age    the age of the oldest row of the backlog, naive UTC
 --   backlog_behind        how long that row has been expired

@@ -6,6 +6,7 @@ import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 import io.usagearchiver.generated.tables.UsageArchiveBaseline;
 import io.usagearchiver.generated.tables.UsageArchiveSweep;
 import java.math.BigDecimal;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
@@ -30,6 +31,7 @@ import org.jspecify.annotations.Nullable;
  * keys are merged by their indexes; no more of them than are listed ever come into memory. Immutable and thread-safe.
  */
 public final class Verifier {
+    private static final String INSUFFICIENT_PRIVILEGE = "42501";
     private static final UsageArchiveSweep L = USAGE_ARCHIVE_SWEEP;
     private static final UsageArchiveBaseline B = USAGE_ARCHIVE_BASELINE;
 
@@ -169,7 +171,11 @@ public final class Verifier {
                 return taken == 0 ? Optional.empty() : Optional.ofNullable(baseline(tx));
             });
         } catch (DataAccessException e) {
-            throw new ArchiveException("Could not take a baseline of " + table + ": " + Faults.message(e), e);
+            SQLException denied = INSUFFICIENT_PRIVILEGE.equals(e.sqlState()) ? e.getCause(SQLException.class) : null;
+            String why = denied == null
+                    ? Faults.message(e)
+                    : denied.getMessage() + " (init takes it with a data source of the tables' owner)";
+            throw new ArchiveException("Could not take a baseline of " + table + ": " + why, e);
         }
     }
 

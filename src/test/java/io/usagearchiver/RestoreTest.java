@@ -469,6 +469,17 @@ class RestoreTest {
         assertThat(first).as("statements of a restore").isGreaterThan(30);
     }
 
+    @Test
+    void health_is_that_of_sweeps_whatever_a_restore_came_to() {
+        db.execute(
+                "INSERT INTO usage_archive_sweep"
+                        + " (table_name, direction, state, node, fired_by, cutoff, started_at, finished_at, batches, message)"
+                        + " VALUES ('public.model_usage_details', 'RESTORE', 'FAILED', 'n', 'f', now(), now(), now(), 1, 'full')");
+        Health health =
+                Archiver.builder(UsageDetails.PAIR, db.archiver()).build().health();
+        assertThat(health.status()).isEqualTo(Health.Status.OK);
+    }
+
     private void kill(Connection connection) throws SQLException {
         try (var statement = connection.createStatement();
                 var row = statement.executeQuery("SELECT pg_backend_pid()")) {

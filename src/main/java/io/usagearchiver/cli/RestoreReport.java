@@ -20,8 +20,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Restores and holds as a person or a program reads them. */
 final class RestoreReport {
-    private static final String HOLD = "%4s  %-16s  %-16s  %-30s  %s";
-
     private RestoreReport() {}
 
     static String text(RestoreResult result, RowFilter filter) {
@@ -104,11 +102,16 @@ final class RestoreReport {
         if (holds.isEmpty()) {
             return "There are no holds.";
         }
+        int width = holds.stream()
+                .mapToInt(hold -> hold.filter().toString().length())
+                .max()
+                .orElse(0);
+        String columns = "%4s  %-16s  %-16s  %-" + Math.max(width, "rows".length()) + "s  %s";
         StringBuilder text = new StringBuilder();
-        line(text, HOLD, "hold", "since (UTC)", "until (UTC)", "rows", "reason");
+        line(text, columns, "hold", "since (UTC)", "until (UTC)", "rows", "reason");
         holds.forEach(hold -> line(
                 text,
-                HOLD,
+                columns,
                 hold.id(),
                 minute(hold.createdAt()),
                 ending(hold),

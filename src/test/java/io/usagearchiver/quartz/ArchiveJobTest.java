@@ -111,7 +111,7 @@ class ArchiveJobTest {
 
     @Test
     void a_failure_neither_unschedules_the_job_nor_runs_it_again_at_once() throws Exception {
-        db.execute("DROP TABLE usage_archive_sweep");
+        db.execute("DROP TABLE usage_archive_sweep CASCADE");
         TriggerKey hourly = new TriggerKey("hourly", "host");
         scheduler.scheduleJob(TriggerBuilder.newTrigger()
                 .withIdentity(hourly)

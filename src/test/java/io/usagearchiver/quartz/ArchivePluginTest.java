@@ -202,7 +202,7 @@ class ArchivePluginTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             ALTER TABLE model_usage_details_archive DROP COLUMN operation | lacks column operation (hot: character varying(32)) | ALTER TABLE model_usage_details_archive ADD COLUMN operation varchar(32)
-            DROP TABLE usage_archive_sweep                                | does not exist; apply sql/02-ledger.sql             | sql
+            DROP TABLE usage_archive_sweep CASCADE                        | does not exist; apply sql/02-ledger.sql             | sql
             """)
     void tables_that_do_not_allow_it_are_an_error_and_archival_begins_once_they_are_repaired(
             String damage, String message, String repair) throws Exception {
