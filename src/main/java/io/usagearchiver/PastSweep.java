@@ -47,12 +47,12 @@ public record PastSweep(
 
     /** Whether it is a sweep, and no restore. */
     public boolean archives() {
-        return direction.equals("ARCHIVE");
+        return direction.equals(Direction.ARCHIVE.name());
     }
 
     /** Whether it has not ended, as far as the ledger knows. */
     public boolean isRunning() {
-        return state.equals("RUNNING");
+        return state.equals(Ledger.RUNNING);
     }
 
     /** Rows that had to stay where they were, until somebody resolves them. */

@@ -95,7 +95,7 @@ public final class Verifier {
         String newestCutoff = tx.select(NaiveUtc.text(DSL.max(L.CUTOFF)))
                 .from(L)
                 .where(L.TABLE_NAME.eq(table))
-                .and(L.DIRECTION.eq("ARCHIVE"))
+                .and(L.DIRECTION.eq(Direction.ARCHIVE.name()))
                 .fetchSingle()
                 .value1();
         long younger = 0;
@@ -189,16 +189,16 @@ public final class Verifier {
 
     /** Those that the archive got by sweeps. */
     private static Field<Long> movedRows() {
-        return sum(L.ROWS_MOVED, "ARCHIVE");
+        return sum(L.ROWS_MOVED, Direction.ARCHIVE);
     }
 
     /** Those that restores took out of the archive; of some, the hot table had an identical copy already. */
     private static Field<Long> restoredRows() {
-        return sum(L.ROWS_MOVED.plus(L.ROWS_ALREADY_ARCHIVED), "RESTORE");
+        return sum(L.ROWS_MOVED.plus(L.ROWS_ALREADY_ARCHIVED), Direction.RESTORE);
     }
 
-    private static Field<Long> sum(Field<Long> rows, String direction) {
-        return DSL.coalesce(DSL.sum(rows).filterWhere(L.DIRECTION.eq(direction)), DSL.inline(BigDecimal.ZERO))
+    private static Field<Long> sum(Field<Long> rows, Direction direction) {
+        return DSL.coalesce(DSL.sum(rows).filterWhere(L.DIRECTION.eq(direction.name())), DSL.inline(BigDecimal.ZERO))
                 .cast(SQLDataType.BIGINT);
     }
 
