@@ -1,38 +1,86 @@
 package io.usagearchiver;
 
-import java.time.LocalDateTime;
 import java.util.List;
+import org.jooq.Condition;
 import org.jooq.Record;
 import org.jooq.Table;
 import org.jooq.TableField;
+import org.jooq.impl.DSL;
 
 /**
  * A hot table, its archive, the key that identifies a row in both, and the columns that give a row's age.
  *
+ * <pre>{@code
+ * ArchivePair.of(HOT, HOT_ARCHIVE, HOT.ID, HOT.CLOSED_AT)
+ * ArchivePair.of(HOT, HOT_ARCHIVE, HOT.ID, HOT.CLOSED_AT, HOT.OPENED_AT)
+ * ArchivePair.of(HOT, HOT_ARCHIVE, HOT.getPrimaryKey().getFields(), HOT.BUCKET).where(HOT.STATE.eq(SETTLED))
+ * }</pre>
+ *
  * <p>The age of a row is its first age column that is not null, so for two columns {@code COALESCE(first, second)};
  * a row without any age never expires. Each age column should have a plain index of its own, else every page of
- * candidates reads the whole table.
+ * candidates reads the whole table. An age is a
+ *
+ * <ul>
+ *   <li>{@code timestamp}, read as UTC;
+ *   <li>{@code timestamptz}, the moment that it is, whatever the zone of a session;
+ *   <li>{@code date}: a row expires when the cutoff has reached the end of its day in UTC.
+ * </ul>
+ *
+ * <p>The key is the primary key of both tables, or a full unique index on columns that are not null: one column or several,
+ * of any type that PostgreSQL compares, such as {@code bigint}, {@code uuid}, {@code text}, {@code timestamptz} or an enum.
+ * All other columns may have any type, and there may be any number of them; they never leave the server.
+ *
+ * <p>What the live tables have to be like is checked against the database at each sweep, and refused with all that is wrong:
+ * see {@link SchemaDriftException}. So are, for now, partitioned tables. A column of the archive that is generated, or an
+ * identity, {@code ALWAYS} takes no copy: make it a plain one there. Such a column of the hot table keeps rows from being
+ * restored, not from being archived.
  *
  * <p>Tables are named with their schema, never found by a search path. Immutable.
  *
- * @param <K> the Java type of the key
+ * @param <K> the Java type of the key, {@link Record} where it has several columns
  */
 public final class ArchivePair<K> {
     private final Table<?> hot;
     private final Table<?> archive;
-    private final TableField<?, K> key;
-    private final List<TableField<?, LocalDateTime>> ages;
+    private final List<TableField<?, ?>> key;
+    private final List<TableField<?, ?>> ages;
+    private final Condition condition;
 
-    private ArchivePair(Table<?> hot, Table<?> archive, TableField<?, K> key, List<TableField<?, LocalDateTime>> ages) {
+    private ArchivePair(
+            Table<?> hot,
+            Table<?> archive,
+            List<? extends TableField<?, ?>> key,
+            List<? extends TableField<?, ?>> ages,
+            Condition condition) {
         this.hot = hot;
         this.archive = archive;
-        this.key = key;
-        this.ages = ages;
+        this.key = List.copyOf(key);
+        this.ages = List.copyOf(ages);
+        this.condition = condition;
         for (Table<?> table : List.of(hot, archive)) {
             if (table.getSchema() == null || table.getSchema().getName().isEmpty()) {
                 throw new IllegalArgumentException(
                         "table " + table.getName() + " has no schema: generate it with its schema's name");
             }
+        }
+        if (key.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "key of table " + hot.getName() + " has no column: it must have one at least");
+        }
+        for (TableField<?, ?> age : ages) {
+            if (NaiveUtc.kind(age.getDataType()) == NaiveUtc.Kind.OTHER) {
+                throw new IllegalArgumentException("age column " + age.getName() + " of table " + hot.getName() + " is "
+                        + NaiveUtc.typeName(age.getDataType()) + ": it must be timestamp, timestamptz or date");
+            }
+        }
+        if (ages.stream()
+                        .map(age -> NaiveUtc.kind(age.getDataType()))
+                        .distinct()
+                        .count()
+                > 1) {
+            throw new IllegalArgumentException("age columns " + ages.get(0).getName() + " and "
+                    + ages.get(1).getName() + " of table " + hot.getName()
+                    + " are of different types: they must be of one");
         }
     }
 
@@ -42,11 +90,12 @@ public final class ArchivePair<K> {
      * @param hot the generated table that applications write
      * @param archive the generated table that keeps expired rows
      * @param key the hot table's key, of one column; the archive's has the same name
-     * @param age the hot table's age column, naive UTC
+     * @param age the hot table's age column
+     * @throws IllegalArgumentException if a table has no schema, or the age is of another type than those above
      */
     public static <H extends Record, K> ArchivePair<K> of(
-            Table<H> hot, Table<?> archive, TableField<H, K> key, TableField<H, LocalDateTime> age) {
-        return new ArchivePair<>(hot, archive, key, List.of(age));
+            Table<H> hot, Table<?> archive, TableField<H, K> key, TableField<H, ?> age) {
+        return new ArchivePair<>(hot, archive, List.of(key), List.of(age), DSL.noCondition());
     }
 
     /**
@@ -55,16 +104,59 @@ public final class ArchivePair<K> {
      * @param hot the generated table that applications write
      * @param archive the generated table that keeps expired rows
      * @param key the hot table's key, of one column; the archive's has the same name
-     * @param age the hot table's age column, naive UTC
-     * @param otherwise the age column, naive UTC, of rows whose {@code age} is null
+     * @param age the hot table's age column
+     * @param otherwise the age column, of the same type, of rows whose {@code age} is null
+     * @throws IllegalArgumentException if a table has no schema, or an age is of another type than those above
      */
-    public static <H extends Record, K> ArchivePair<K> of(
+    public static <H extends Record, K, T> ArchivePair<K> of(
+            Table<H> hot, Table<?> archive, TableField<H, K> key, TableField<H, T> age, TableField<H, T> otherwise) {
+        return new ArchivePair<>(hot, archive, List.of(key), List.of(age, otherwise), DSL.noCondition());
+    }
+
+    /**
+     * A pair whose key has several columns, and whose rows have one age column.
+     *
+     * @param hot the generated table that applications write
+     * @param archive the generated table that keeps expired rows
+     * @param key the hot table's key, such as {@code hot.getPrimaryKey().getFields()}; the archive's has the same names
+     * @param age the hot table's age column
+     * @throws IllegalArgumentException if a table has no schema, the key no column, or the age is of another type than
+     *     those above
+     */
+    public static <H extends Record> ArchivePair<Record> of(
+            Table<H> hot, Table<?> archive, List<TableField<H, ?>> key, TableField<H, ?> age) {
+        return new ArchivePair<>(hot, archive, key, List.of(age), DSL.noCondition());
+    }
+
+    /**
+     * A pair whose key has several columns, and whose rows have two age columns.
+     *
+     * @param hot the generated table that applications write
+     * @param archive the generated table that keeps expired rows
+     * @param key the hot table's key, such as {@code hot.getPrimaryKey().getFields()}; the archive's has the same names
+     * @param age the hot table's age column
+     * @param otherwise the age column, of the same type, of rows whose {@code age} is null
+     * @throws IllegalArgumentException if a table has no schema, the key no column, or an age is of another type than
+     *     those above
+     */
+    public static <H extends Record, T> ArchivePair<Record> of(
             Table<H> hot,
             Table<?> archive,
-            TableField<H, K> key,
-            TableField<H, LocalDateTime> age,
-            TableField<H, LocalDateTime> otherwise) {
-        return new ArchivePair<>(hot, archive, key, List.of(age, otherwise));
+            List<TableField<H, ?>> key,
+            TableField<H, T> age,
+            TableField<H, T> otherwise) {
+        return new ArchivePair<>(hot, archive, key, List.of(age, otherwise), DSL.noCondition());
+    }
+
+    /**
+     * This pair, of whose rows only those that meet a condition, too, expire; all others stay hot however old they are.
+     * A restore does not ask for it.
+     *
+     * @param extra on columns of the hot table alone. It is asked again of each row under its lock, in the statement that
+     *     locks it
+     */
+    public ArchivePair<K> where(Condition extra) {
+        return new ArchivePair<>(hot, archive, key, ages, condition.and(extra));
     }
 
     /** The table that applications write. */
@@ -77,14 +169,19 @@ public final class ArchivePair<K> {
         return archive;
     }
 
-    /** The hot table's key. */
-    public TableField<?, K> key() {
+    /** The columns of the hot table's key. */
+    public List<TableField<?, ?>> key() {
         return key;
     }
 
     /** The hot table's age columns; the first that is not null counts. */
-    public List<TableField<?, LocalDateTime>> ages() {
+    public List<TableField<?, ?>> ages() {
         return ages;
+    }
+
+    /** What rows have to meet besides their age; without one, a condition that all do. */
+    public Condition condition() {
+        return condition;
     }
 
     @Override

@@ -40,7 +40,7 @@ public final class Archiver {
 
     private Archiver(Builder builder) {
         pair = builder.pair;
-        table = Shape.qualified(pair.hot()).unquotedName().toString();
+        table = Shape.name(pair.hot());
         connections = builder.connections;
         settings = builder.settings;
         listeners = List.copyOf(builder.listeners);
@@ -114,7 +114,7 @@ public final class Archiver {
      * @throws ArchiveException if there is no connection to be had
      */
     public SweepResult sweep(StopSignal stop) {
-        return run(new Archiving<>(pair, settings.retentionMonths()), stop);
+        return run(new Archiving(pair, settings.retentionMonths()), stop);
     }
 
     /**
@@ -139,7 +139,7 @@ public final class Archiver {
      * @throws ArchiveException if there is no connection to be had
      */
     public RestoreResult restore(RowFilter filter, @Nullable LocalDateTime holdUntil, String reason, StopSignal stop) {
-        Restoring<?> restoring = new Restoring<>(pair, filter, holdUntil, reason, holds());
+        Restoring restoring = new Restoring(pair, filter, holdUntil, reason, holds());
         SweepResult counts = run(restoring, stop);
         return new RestoreResult(counts, restoring.hold());
     }
@@ -168,7 +168,7 @@ public final class Archiver {
         return new Holds(pair, table, connections, settings, node);
     }
 
-    private SweepResult run(Errand<?> errand, StopSignal stop) {
+    private SweepResult run(Errand errand, StopSignal stop) {
         List<SweepListener> all = new ArrayList<>(listeners);
         all.add(new ProgressLog(errand.direction()));
         SweepListener listener = new GuardedListener(all);
@@ -187,12 +187,12 @@ public final class Archiver {
         }
     }
 
-    private <K> SweepResult run(Errand<K> errand, Session session, StopSignal stop, SweepListener listener) {
+    private SweepResult run(Errand errand, Session session, StopSignal stop, SweepListener listener) {
         ArchiveSettings settings = errand.settings(this.settings);
         Retry retry = new Retry(settings.retryTimeout(), stop);
         Direction direction = errand.direction();
         Ledger ledger;
-        Sweep<?> sweep;
+        Sweep sweep;
         try {
             Shape shape = retry.run(() -> session.transaction(TransactionLimits.page(settings), tx -> {
                 Shape checked = check(tx, direction);
@@ -207,14 +207,14 @@ public final class Archiver {
             if (window != null && !window.contains(now.get().toLocalTime())) {
                 Ledger refused = retry.run(() -> session.transaction(
                         TransactionLimits.open(settings), tx -> opening.refuse(tx, StopReason.OUTSIDE_WINDOW)));
-                return close(session, refused, StopReason.OUTSIDE_WINDOW, null, new KeptBack<>());
+                return close(session, refused, StopReason.OUTSIDE_WINDOW, null, new KeptBack());
             }
             ledger = retry.run(() -> opening.open(session, TransactionLimits.open(settings)));
             if (ledger.isBusy()) {
-                return close(session, ledger, StopReason.BUSY, null, new KeptBack<>());
+                return close(session, ledger, StopReason.BUSY, null, new KeptBack());
             }
             Pacing pacing = new Pacing(settings, stop, now, direction + " " + ledger.sweepId() + " of " + table);
-            sweep = new Sweep<>(errand, settings, session, retry, stop, listener, cutoff, ledger, shape, pacing);
+            sweep = new Sweep(errand, settings, session, retry, stop, listener, cutoff, ledger, shape, pacing);
         } catch (DataAccessException | Session.LostException | StopSignal.StoppedException e) {
             if (stop.requested()) {
                 throw new SweepStoppedException(direction, table, e);
@@ -243,7 +243,7 @@ public final class Archiver {
     }
 
     private RuntimeException failed(
-            Direction direction, Session session, Ledger ledger, KeptBack<?> keptBack, RuntimeException fault) {
+            Direction direction, Session session, Ledger ledger, KeptBack keptBack, RuntimeException fault) {
         SweepResult result = null;
         // Without a connection the row stays RUNNING until the next sweep supersedes it. To wait for another one once
         // more would keep a node that is to stop from it.
@@ -265,7 +265,7 @@ public final class Archiver {
 
     /** Closes the ledger row; once more on another connection if the first one is lost. */
     private SweepResult close(
-            Session session, Ledger ledger, StopReason reason, @Nullable String message, KeptBack<?> keptBack) {
+            Session session, Ledger ledger, StopReason reason, @Nullable String message, KeptBack keptBack) {
         TransactionLimits limits = TransactionLimits.close(settings);
         try {
             return session.transaction(limits, tx -> ledger.close(tx, reason, message, keptBack));
@@ -277,7 +277,7 @@ public final class Archiver {
         }
     }
 
-    private static @Nullable String rejections(KeptBack<?> keptBack, Direction direction) {
+    private static @Nullable String rejections(KeptBack keptBack, Direction direction) {
         List<String> reasons = keptBack.reasons();
         return reasons.isEmpty()
                 ? null

@@ -5,7 +5,7 @@ import java.util.List;
 import org.jooq.DSLContext;
 
 /** Moves expired rows into the archive, but for those under a hold. */
-record Archiving<K>(ArchivePair<K> pair, int retentionMonths) implements Errand<K> {
+record Archiving(ArchivePair<?> pair, int retentionMonths) implements Errand {
     @Override
     public Direction direction() {
         return Direction.ARCHIVE;
@@ -28,7 +28,7 @@ record Archiving<K>(ArchivePair<K> pair, int retentionMonths) implements Errand<
     public void prepare(Session session, Retry retry) {}
 
     @Override
-    public List<Branch<K>> rows(DSLContext tx, Ledger ledger, LocalDateTime cutoff) {
+    public List<Branch> rows(DSLContext tx, Ledger ledger, LocalDateTime cutoff) {
         return Branch.expired(pair, cutoff, ledger.readHolds(tx));
     }
 }

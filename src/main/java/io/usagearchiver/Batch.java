@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jooq.DSLContext;
-import org.jooq.Field;
+import org.jooq.Record1;
 import org.jooq.Table;
 
 /**
@@ -27,19 +27,19 @@ import org.jooq.Table;
  *
  * <p>One statement with data-modifying CTEs would not do: its INSERT reads the snapshot from before the locks.
  */
-final class Batch<K> {
+final class Batch {
     private final Table<?> source;
     private final Table<?> target;
-    private final Field<K> sourceKey;
-    private final Field<K> targetKey;
+    private final Key sourceKey;
+    private final Key targetKey;
     private final Shape shape;
     private final Ledger ledger;
 
-    Batch(ArchivePair<K> pair, Direction direction, Shape shape, Ledger ledger) {
+    Batch(ArchivePair<?> pair, Direction direction, Shape shape, Ledger ledger) {
         this.source = direction.source(pair);
         this.target = direction.target(pair);
-        this.sourceKey = Shape.column(source, pair.key());
-        this.targetKey = Shape.column(target, pair.key());
+        this.sourceKey = Key.of(source, pair);
+        this.targetKey = Key.of(target, pair);
         this.shape = shape;
         this.ledger = ledger;
     }
@@ -52,17 +52,17 @@ final class Batch<K> {
      * @throws Ledger.HoldsChangedException if there may be a hold that {@code branch} does not know
      * @throws ShapeChangedException if a table's columns are not those that were checked
      */
-    Moved<K> move(DSLContext tx, Branch<K> branch, List<K> candidates) {
-        List<K> locked = lock(tx, branch, candidates);
+    Moved move(DSLContext tx, Branch branch, List<String> candidates) {
+        List<String> locked = lock(tx, branch, candidates);
         if (locked.isEmpty()) {
-            return new Moved<>(0, 0, List.of(), Map.of());
+            return new Moved(0, 0, List.of(), Map.of());
         }
-        Set<K> copied = copy(tx, locked);
-        List<K> present = minus(locked, copied);
-        Set<K> proven = present.isEmpty() ? Set.of() : prove(tx, present);
-        List<K> conflicts = minus(present, proven);
+        Set<String> copied = copy(tx, locked);
+        List<String> present = minus(locked, copied);
+        Set<String> proven = present.isEmpty() ? Set.of() : prove(tx, present);
+        List<String> conflicts = minus(present, proven);
         delete(tx, minus(locked, new HashSet<>(conflicts)));
-        Moved<K> moved = new Moved<>(copied.size(), proven.size(), conflicts, Map.of());
+        Moved moved = new Moved(copied.size(), proven.size(), conflicts, Map.of());
         if (!ledger.count(tx, moved).equals(shape.fingerprint())) {
             throw new ShapeChangedException();
         }
@@ -70,46 +70,46 @@ final class Batch<K> {
     }
 
     /** Counts a row that the target refuses, and leaves it where it is. */
-    Moved<K> reject(DSLContext tx, K key, String reason) {
-        Moved<K> rejected = new Moved<>(0, 0, List.of(), Map.of(key, reason));
+    Moved reject(DSLContext tx, String key, String reason) {
+        Moved rejected = new Moved(0, 0, List.of(), Map.of(key, reason));
         ledger.count(tx, rejected);
         return rejected;
     }
 
-    private List<K> lock(DSLContext tx, Branch<K> branch, List<K> candidates) {
-        return tx.select(sourceKey)
+    private List<String> lock(DSLContext tx, Branch branch, List<String> candidates) {
+        return tx.select(sourceKey.text())
                 .from(source)
-                .where(Keys.among(sourceKey, candidates))
+                .where(sourceKey.among(candidates))
                 .and(branch.wanted())
                 .forUpdate()
                 .skipLocked()
-                .fetch(sourceKey);
+                .fetch(Record1::value1);
     }
 
-    private Set<K> copy(DSLContext tx, List<K> keys) {
+    private Set<String> copy(DSLContext tx, List<String> keys) {
         return new HashSet<>(tx.insertInto(target)
                 .columns(shape.columns(target))
-                .select(tx.select(shape.columns(source)).from(source).where(Keys.among(sourceKey, keys)))
-                .onConflict(targetKey)
+                .select(tx.select(shape.columns(source)).from(source).where(sourceKey.among(keys)))
+                .onConflict(targetKey.columns())
                 .doNothing()
-                .returningResult(targetKey)
-                .fetch(targetKey));
+                .returningResult(targetKey.text())
+                .fetch(Record1::value1));
     }
 
-    private Set<K> prove(DSLContext tx, List<K> keys) {
-        return new HashSet<>(tx.select(targetKey)
+    private Set<String> prove(DSLContext tx, List<String> keys) {
+        return new HashSet<>(tx.select(targetKey.text())
                 .from(target)
                 .join(source)
-                .on(sourceKey.eq(targetKey))
-                .where(Keys.among(targetKey, keys))
+                .on(sourceKey.equal(targetKey.columns()))
+                .where(targetKey.among(keys))
                 .and(shape.identical(target, source))
                 .forShare()
                 .of(target)
-                .fetch(targetKey));
+                .fetch(Record1::value1));
     }
 
-    private void delete(DSLContext tx, List<K> keys) {
-        int deleted = tx.deleteFrom(source).where(Keys.among(sourceKey, keys)).execute();
+    private void delete(DSLContext tx, List<String> keys) {
+        int deleted = tx.deleteFrom(source).where(sourceKey.among(keys)).execute();
         if (deleted != keys.size()) {
             throw new ArchiveException(
                     "Rolled back a batch of " + source + ": " + keys.size()
@@ -119,8 +119,8 @@ final class Batch<K> {
         }
     }
 
-    private static <K> List<K> minus(List<K> keys, Set<K> others) {
-        List<K> rest = new ArrayList<>(keys);
+    private static List<String> minus(List<String> keys, Set<String> others) {
+        List<String> rest = new ArrayList<>(keys);
         rest.removeAll(others);
         return rest;
     }
@@ -133,7 +133,7 @@ final class Batch<K> {
      * @param conflicts keys of the rows that stay because the target's row is different, or vanished meanwhile
      * @param rejected keys of the rows that stay because the target refused them, with PostgreSQL's reason
      */
-    record Moved<K>(int copied, int proven, List<K> conflicts, Map<K, String> rejected) {
+    record Moved(int copied, int proven, List<String> conflicts, Map<String, String> rejected) {
         int deleted() {
             return copied + proven;
         }

@@ -22,21 +22,15 @@ import org.jspecify.annotations.Nullable;
  * COALESCE(ages)} in the wanted range, but each reads the index of its own column. Rows that are wanted for something else
  * than their age are one branch, in the order of the key.
  */
-final class Branch<K> {
+final class Branch {
     private final Table<?> table;
-    private final Field<K> key;
-    private final Field<LocalDateTime> age;
+    private final Key key;
+    private final Field<?> age;
     private final boolean byAge;
     private final Condition wanted;
     private final Condition estimable;
 
-    private Branch(
-            Table<?> table,
-            Field<K> key,
-            Field<LocalDateTime> age,
-            boolean byAge,
-            Condition wanted,
-            Condition estimable) {
+    private Branch(Table<?> table, Key key, Field<?> age, boolean byAge, Condition wanted, Condition estimable) {
         this.table = table;
         this.key = key;
         this.age = age;
@@ -46,50 +40,50 @@ final class Branch<K> {
     }
 
     /** The expired rows that no hold keeps, in the order in which the age columns count. */
-    static <K> List<Branch<K>> expired(ArchivePair<K> pair, LocalDateTime cutoff, List<RowFilter> holds) {
+    static List<Branch> expired(ArchivePair<?> pair, LocalDateTime cutoff, List<RowFilter> holds) {
         Table<?> hot = pair.hot();
         Condition free =
                 DSL.and(holds.stream().map(hold -> hold.leavesOut(hot, pair)).toList());
         return ofAges(
                 pair,
                 hot,
-                age -> age.lt(NaiveUtc.moment(cutoff.toString(), age.getDataType())),
-                free,
-                DSL.noCondition());
+                age -> NaiveUtc.before(age, cutoff.toString()),
+                pair.condition().and(free),
+                pair.condition());
     }
 
     /** The archived rows that match a filter. */
-    static <K> List<Branch<K>> matching(ArchivePair<K> pair, RowFilter filter) {
+    static List<Branch> matching(ArchivePair<?> pair, RowFilter filter) {
         Table<?> archive = pair.archive();
         Condition otherwise = filter.matchesOtherwise(archive, pair);
         if (filter.byAge()) {
             return ofAges(pair, archive, filter::matchesAge, otherwise, otherwise);
         }
-        return List.of(new Branch<>(
-                archive, Shape.column(archive, pair.key()), RowFilter.age(archive, pair), false, otherwise, otherwise));
+        return List.of(
+                new Branch(archive, Key.of(archive, pair), RowFilter.age(archive, pair), false, otherwise, otherwise));
     }
 
-    private static <K> List<Branch<K>> ofAges(
-            ArchivePair<K> pair,
+    private static List<Branch> ofAges(
+            ArchivePair<?> pair,
             Table<?> table,
-            Function<Field<LocalDateTime>, Condition> inRange,
+            Function<Field<?>, Condition> inRange,
             Condition otherwise,
             Condition otherwiseEstimable) {
-        List<Field<LocalDateTime>> ages =
-                pair.ages().stream().map(age -> Shape.column(table, age)).toList();
+        List<Field<?>> ages = new ArrayList<>();
+        pair.ages().forEach(age -> ages.add(Shape.column(table, age)));
         return IntStream.range(0, ages.size())
                 .mapToObj(index -> {
-                    Field<LocalDateTime> age = ages.get(index);
-                    List<Field<LocalDateTime>> before = ages.subList(0, index);
+                    Field<?> age = ages.get(index);
+                    List<Field<?>> before = ages.subList(0, index);
                     // IS NULL in a form that no index serves: the planner would read the whole NULL set, wanted or not.
                     Condition first =
                             index == 0 ? DSL.noCondition() : DSL.condition("num_nonnulls({0}) = 0", DSL.list(before));
                     Condition asThePlannerKnowsIt =
                             DSL.and(before.stream().map(Field::isNull).toList());
                     Condition range = inRange.apply(age);
-                    return new Branch<>(
+                    return new Branch(
                             table,
-                            Shape.column(table, pair.key()),
+                            Key.of(table, pair),
                             age,
                             true,
                             range.and(first).and(otherwise),
@@ -108,40 +102,49 @@ final class Branch<K> {
      *
      * @param cursor the page that was read before, or null for the first
      */
-    Page<K> page(DSLContext dsl, @Nullable Page<K> cursor, int limit) {
-        Result<Record2<K, String>> rows = pageQuery(dsl, cursor, limit).fetch();
+    Page page(DSLContext dsl, @Nullable Page cursor, int limit) {
+        Result<Record2<String, String>> rows = pageQuery(dsl, cursor, limit).fetch();
         String lastAge = rows.isEmpty() ? null : rows.get(rows.size() - 1).value2();
-        return new Page<>(rows.getValues(key), lastAge == null ? "" : lastAge);
+        return new Page(rows.getValues(0, String.class), lastAge == null ? "" : lastAge);
     }
 
     /** What {@link #page} reads. */
-    ResultQuery<Record2<K, String>> pageQuery(DSLContext dsl, @Nullable Page<K> cursor, int limit) {
-        return dsl.select(key, NaiveUtc.text(age))
+    ResultQuery<Record2<String, String>> pageQuery(DSLContext dsl, @Nullable Page cursor, int limit) {
+        return dsl.select(key.text(), NaiveUtc.text(age))
                 .from(table)
                 .where(wanted)
                 .and(cursor == null ? DSL.noCondition() : behind(cursor))
-                .orderBy(byAge ? List.of(age, key) : List.of(key))
+                .orderBy(order())
                 .limit(DSL.inline(limit));
     }
 
-    private Condition behind(Page<K> cursor) {
-        Field<K> lastKey = DSL.val(cursor.lastKey(), key);
-        return byAge
-                ? DSL.row(age, key).gt(NaiveUtc.moment(cursor.lastAge(), age.getDataType()), lastKey)
-                : key.gt(lastKey);
+    private List<Field<?>> order() {
+        List<Field<?>> order = new ArrayList<>(key.columns());
+        if (byAge) {
+            order.add(0, age);
+        }
+        return order;
+    }
+
+    private Condition behind(Page cursor) {
+        List<Field<?>> last = new ArrayList<>(key.values(cursor.lastKey()));
+        if (byAge) {
+            last.add(0, NaiveUtc.moment(cursor.lastAge(), age.getDataType()));
+        }
+        return DSL.row(order()).gt(DSL.row(last));
     }
 
     /** Whether a row is left, apart from those with the given keys. */
-    boolean anyLeft(DSLContext dsl, List<K> keptBack) {
+    boolean anyLeft(DSLContext dsl, List<String> keptBack) {
         // Not an array comparison: that is linear in the array for each row, a subquery is hashed.
         Condition other = keptBack.isEmpty()
                 ? DSL.noCondition()
-                : DSL.condition("{0} not in (select unnest({1}))", key, Keys.array(key, keptBack));
+                : DSL.condition("{0} not in (select unnest({1}))", key.text(), Key.array(keptBack));
         return dsl.fetchExists(DSL.selectOne()
                 .from(table)
                 .where(wanted)
                 .and(other)
-                .orderBy(byAge ? age : key)
+                .orderBy(order().get(0))
                 .limit(1));
     }
 
@@ -149,15 +152,15 @@ final class Branch<K> {
      * The planner's estimate of how many rows are wanted, not counting what holds keep of them, or null where it has no
      * statistics: it would guess then. Reads no row. All branches have to know theirs.
      */
-    static <K> @Nullable Long estimate(DSLContext dsl, List<Branch<K>> branches) {
-        for (Branch<K> branch : branches) {
+    static @Nullable Long estimate(DSLContext dsl, List<Branch> branches) {
+        for (Branch branch : branches) {
             Name table = Shape.qualified(branch.table);
             boolean known = dsl.fetchSingle(
                             "select exists (select from pg_catalog.pg_stats where schemaname = {0} and tablename = {1}"
                                     + " and attname = {2})",
                             DSL.val(table.first()),
                             DSL.val(table.last()),
-                            DSL.val((branch.byAge ? branch.age : branch.key).getName()))
+                            DSL.val(branch.order().get(0).getName()))
                     .get(0, Boolean.class);
             if (!known) {
                 return null;
@@ -171,12 +174,12 @@ final class Branch<K> {
     }
 
     /** Candidates in order, and where the next page begins. */
-    record Page<K>(List<K> keys, String lastAge) {
+    record Page(List<String> keys, String lastAge) {
         Page {
             keys = new ArrayList<>(keys);
         }
 
-        K lastKey() {
+        String lastKey() {
             return keys.get(keys.size() - 1);
         }
     }

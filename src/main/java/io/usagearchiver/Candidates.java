@@ -15,18 +15,18 @@ import org.jspecify.annotations.Nullable;
  * age, and a cursor taken from it would jump over rows. No page reads again the dead index entries that earlier ones
  * left, and pages keep rows of one age from being read again for each batch.
  */
-final class Candidates<K> {
+final class Candidates {
     private static final int BATCHES_PER_PAGE = 50;
 
-    private final PageReader<K> reader;
-    private final List<Branch<K>> branches;
+    private final PageReader reader;
+    private final List<Branch> branches;
     private final IntSupplier batchSize;
     private final int pageSize;
-    private final Set<K> without;
+    private final Set<String> without;
 
     private int branch;
-    private Branch.@Nullable Page<K> cursor;
-    private @Nullable Slice<K> page;
+    private Branch.@Nullable Page cursor;
+    private @Nullable Slice page;
     private boolean empty = true;
 
     /**
@@ -37,8 +37,7 @@ final class Candidates<K> {
      * @param batchSize the size of the next one
      * @param without keys to leave out
      */
-    Candidates(
-            PageReader<K> reader, List<Branch<K>> branches, int maxBatchSize, IntSupplier batchSize, Set<K> without) {
+    Candidates(PageReader reader, List<Branch> branches, int maxBatchSize, IntSupplier batchSize, Set<String> without) {
         this.reader = reader;
         this.branches = branches;
         this.batchSize = batchSize;
@@ -49,7 +48,7 @@ final class Candidates<K> {
 
     /** The next candidates, or null at the end of the pass. */
     @Nullable
-    Slice<K> next() {
+    Slice next() {
         while (page == null && branch < branches.size()) {
             readPage();
         }
@@ -57,7 +56,7 @@ final class Candidates<K> {
             return null;
         }
         empty = false;
-        Slice<K> left = page;
+        Slice left = page;
         int size = Math.min(batchSize.getAsInt(), left.keys().size());
         page = size == left.keys().size() ? null : left.from(size);
         return left.upTo(size);
@@ -69,22 +68,22 @@ final class Candidates<K> {
     }
 
     private void readPage() {
-        Branch<K> from = branches.get(branch);
-        Branch.Page<K> behind = cursor;
-        Branch.Page<K> read = reader.read(dsl -> from.page(dsl, behind, pageSize));
+        Branch from = branches.get(branch);
+        Branch.Page behind = cursor;
+        Branch.Page read = reader.read(dsl -> from.page(dsl, behind, pageSize));
         cursor = read;
         if (read.keys().size() < pageSize) {
             branch++;
             cursor = null;
         }
-        List<K> keys = new ArrayList<>(read.keys());
+        List<String> keys = new ArrayList<>(read.keys());
         keys.removeAll(without);
-        page = keys.isEmpty() ? null : new Slice<>(from, keys, read.lastAge());
+        page = keys.isEmpty() ? null : new Slice(from, keys, read.lastAge());
     }
 
     /** Runs the query of a page. */
-    interface PageReader<K> {
-        Branch.Page<K> read(Function<DSLContext, Branch.Page<K>> query);
+    interface PageReader {
+        Branch.Page read(Function<DSLContext, Branch.Page> query);
     }
 
     /**
@@ -92,13 +91,13 @@ final class Candidates<K> {
      *
      * @param age of the youngest row of the page that they are from
      */
-    record Slice<K>(Branch<K> branch, List<K> keys, String age) {
-        Slice<K> upTo(int size) {
-            return new Slice<>(branch, keys.subList(0, size), age);
+    record Slice(Branch branch, List<String> keys, String age) {
+        Slice upTo(int size) {
+            return new Slice(branch, keys.subList(0, size), age);
         }
 
-        Slice<K> from(int size) {
-            return new Slice<>(branch, keys.subList(size, keys.size()), age);
+        Slice from(int size) {
+            return new Slice(branch, keys.subList(size, keys.size()), age);
         }
     }
 }

@@ -5,9 +5,9 @@ import java.util.List;
 import org.jooq.DSLContext;
 
 /** What a run of {@link Sweep} is to move, and which way. */
-interface Errand<K> {
+interface Errand {
     /** Between which tables. */
-    ArchivePair<K> pair();
+    ArchivePair<?> pair();
 
     /** Which way. */
     Direction direction();
@@ -29,5 +29,5 @@ interface Errand<K> {
     void prepare(Session session, Retry retry);
 
     /** The rows to move, read anew when the holds have changed. */
-    List<Branch<K>> rows(DSLContext tx, Ledger ledger, LocalDateTime cutoff);
+    List<Branch> rows(DSLContext tx, Ledger ledger, LocalDateTime cutoff);
 }

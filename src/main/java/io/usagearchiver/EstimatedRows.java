@@ -36,12 +36,12 @@ final class EstimatedRows {
      * @param to what their age is before
      */
     long ofAge(int index, @Nullable String from, String to) {
-        Field<LocalDateTime> age = pair.ages().get(index);
+        Field<?> age = pair.ages().get(index);
         // Unlike a sweep's num_nonnulls, IS NULL is a condition that there are statistics of.
         Condition ofThisAge = DSL.and(
                 pair.ages().subList(0, index).stream().map(Field::isNull).toList());
-        Condition young = from == null ? DSL.noCondition() : age.ge(NaiveUtc.moment(from, age.getDataType()));
-        return rows(ofThisAge.and(young).and(age.lt(NaiveUtc.moment(to, age.getDataType()))));
+        Condition young = from == null ? DSL.noCondition() : NaiveUtc.notBefore(age, from);
+        return rows(pair.condition().and(ofThisAge).and(young).and(NaiveUtc.before(age, to)));
     }
 
     /** The rows of each month from that of the oldest age to the cutoff. */

@@ -8,7 +8,7 @@ import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.jooq.DSLContext;
 import org.jooq.Field;
-import org.jooq.Record1;
+import org.jooq.Record;
 import org.jooq.Select;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
@@ -18,12 +18,12 @@ import org.jspecify.annotations.Nullable;
  * Counts the expired rows of a hot table, up to a limit, by the indexes that a sweep reads. Where there are more, or an
  * index is missing, PostgreSQL's planner is asked how many there may be.
  */
-final class ExpiredRows<K> {
-    private final ArchivePair<K> pair;
+final class ExpiredRows {
+    private final ArchivePair<?> pair;
     private final LocalDateTime cutoff;
     private final int batchSize;
     private final long limit;
-    private final List<Branch<K>> branches;
+    private final List<Branch> branches;
     private List<Long> counts = List.of();
 
     /**
@@ -31,7 +31,7 @@ final class ExpiredRows<K> {
      *
      * @param holds what keeps rows hot all the same; only counted rows leave them out, the planner's estimate does not
      */
-    ExpiredRows(ArchivePair<K> pair, LocalDateTime cutoff, List<RowFilter> holds, int batchSize, long limit) {
+    ExpiredRows(ArchivePair<?> pair, LocalDateTime cutoff, List<RowFilter> holds, int batchSize, long limit) {
         this.pair = pair;
         this.cutoff = cutoff;
         this.batchSize = batchSize;
@@ -83,21 +83,22 @@ final class ExpiredRows<K> {
         if (counts.isEmpty()) {
             return null;
         }
-        Field<K> archived = Shape.column(pair.archive(), pair.key());
+        Key archived = Key.of(pair.archive(), pair);
+        Key hot = Key.of(pair.hot(), pair);
         long left = limit;
         long identical = 0;
         long different = 0;
         List<String> differentIds = new ArrayList<>();
         for (int i = 0; i < branches.size(); i++) {
-            var candidates = oldest(tx, i, pair.key(), left).asTable("candidates");
+            var candidates = oldest(tx, i, hot.columns(), left).asTable("candidates");
             TwinRows twins = TwinRows.find(
                     tx,
                     pair,
                     shape,
-                    tx.select(archived)
+                    tx.select(archived.columns())
                             .from(candidates)
                             .join(pair.archive())
-                            .on(archived.eq(candidates.field(pair.key()))));
+                            .on(archived.equal(List.of(candidates.fields()))));
             left = Math.max(0, left - counts.get(i));
             identical += twins.identical();
             different += twins.different();
@@ -116,9 +117,9 @@ final class ExpiredRows<K> {
         for (int i = 0; i < branches.size(); i++) {
             Field<String> month = DSL.field(
                             "case when isfinite({0}) then to_char({0}, 'YYYY-MM') else cast({0} as text) end",
-                            SQLDataType.VARCHAR, pair.ages().get(i))
+                            SQLDataType.VARCHAR, NaiveUtc.naive(pair.ages().get(i)))
                     .as("month");
-            var rows = oldest(tx, i, month, limit + 1 - sum(found)).asTable("expired");
+            var rows = oldest(tx, i, List.of(month), limit + 1 - sum(found)).asTable("expired");
             long ofBranch = 0;
             for (var row : tx.select(rows.field(month), DSL.count().coerce(SQLDataType.BIGINT))
                     .from(rows)
@@ -132,8 +133,8 @@ final class ExpiredRows<K> {
         return found;
     }
 
-    private <T> Select<Record1<T>> oldest(DSLContext tx, int branch, Field<T> column, long rows) {
-        return tx.select(column)
+    private Select<Record> oldest(DSLContext tx, int branch, List<? extends Field<?>> columns, long rows) {
+        return tx.select(columns)
                 .from(pair.hot())
                 .where(branches.get(branch).wanted())
                 .orderBy(pair.ages().get(branch))
@@ -141,8 +142,10 @@ final class ExpiredRows<K> {
     }
 
     private @Nullable String oldestAge(DSLContext tx) {
-        List<Field<LocalDateTime>> ages = IntStream.range(0, branches.size())
-                .mapToObj(branch -> DSL.field(oldest(tx, branch, pair.ages().get(branch), 1)))
+        List<Field<Object>> ages = IntStream.range(0, branches.size())
+                .mapToObj(branch -> DSL.field(
+                        "({0})",
+                        oldest(tx, branch, List.of(NaiveUtc.naive(pair.ages().get(branch))), 1)))
                 .toList();
         return tx.select(NaiveUtc.text(DSL.field("least({0})", SQLDataType.LOCALDATETIME, DSL.list(ages))))
                 .fetchSingle()

@@ -5,6 +5,7 @@ import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jooq.DSLContext;
 import org.jooq.Field;
@@ -35,7 +36,7 @@ final class GrantCheck {
                         "has_schema_privilege(n.oid, 'USAGE') from pg_catalog.pg_namespace n"
                                 + " where n.nspname = {0}",
                         DSL.val(schema)))
-                .map(schema -> "GRANT USAGE ON SCHEMA " + schema + " TO " + role())
+                .map(schema -> "GRANT USAGE ON SCHEMA " + quoted(schema) + " TO " + role())
                 .toList();
     }
 
@@ -71,11 +72,19 @@ final class GrantCheck {
                 .filter("updated_at"::equals)
                 .findFirst()
                 .orElse(columns[columns.length - 1].getName());
-        return missing ? List.of(grant("UPDATE (" + harmless + ")", table)) : List.of();
+        return missing ? List.of(grant("UPDATE (" + quoted(harmless) + ")", table)) : List.of();
     }
 
     private String grant(String privilege, Table<?> table) {
-        return "GRANT " + privilege + " ON " + Shape.qualified(table).unquotedName() + " TO " + role();
+        return "GRANT " + privilege + " ON " + quoted(Shape.qualified(table).getName()) + " TO " + role();
+    }
+
+    /** A name as PostgreSQL has to be told it: quoted where it asks for that. */
+    private String quoted(String... name) {
+        return Arrays.stream(name)
+                .map(part ->
+                        tx.fetchSingle("select quote_ident({0})", DSL.val(part)).get(0, String.class))
+                .collect(Collectors.joining("."));
     }
 
     /** Whether a privilege is missing; not where the object is, which is for the schema check to tell. */

@@ -12,17 +12,17 @@ import java.util.Set;
  * The rows that a sweep had to leave hot, in the order in which they were committed to the ledger: the first <i>n</i> of
  * each kind are those that a ledger row with the count <i>n</i> knows.
  */
-final class KeptBack<K> {
-    private final Set<K> keys = new LinkedHashSet<>();
-    private final Set<K> conflicts = new LinkedHashSet<>();
-    private final Map<K, String> rejected = new LinkedHashMap<>();
+final class KeptBack {
+    private final Set<String> keys = new LinkedHashSet<>();
+    private final Set<String> conflicts = new LinkedHashSet<>();
+    private final Map<String, String> rejected = new LinkedHashMap<>();
 
     /** All of them. */
-    Set<K> keys() {
+    Set<String> keys() {
         return Collections.unmodifiableSet(keys);
     }
 
-    void add(Batch.Moved<K> moved) {
+    void add(Batch.Moved moved) {
         conflicts.addAll(moved.conflicts());
         rejected.putAll(moved.rejected());
         keys.addAll(moved.conflicts());

@@ -171,7 +171,7 @@ final class Ledger {
      * @throws SupersededException if the row is not RUNNING any more
      * @throws HoldsChangedException if a hold was set since {@link #readHolds}
      */
-    String count(DSLContext tx, Batch.Moved<?> moved) {
+    String count(DSLContext tx, Batch.Moved moved) {
         Field<String> fingerprint = Shape.liveFingerprint(pair);
         String live = tx.update(L)
                 .set(L.BATCHES, L.BATCHES.plus(1))
@@ -233,7 +233,7 @@ final class Ledger {
      *
      * @param message the fault of a FAILED sweep, or why rows were rejected
      */
-    SweepResult close(DSLContext tx, StopReason reason, @Nullable String message, KeptBack<?> keptBack) {
+    SweepResult close(DSLContext tx, StopReason reason, @Nullable String message, KeptBack keptBack) {
         tx.update(L)
                 .set(L.STATE, reason.name())
                 .set(L.MESSAGE, message)

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.jooq.DSLContext;
+import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.Table;
 import org.jspecify.annotations.Nullable;
@@ -40,17 +41,18 @@ record LiveTable(
     record Column(String name, String type, String baseType, boolean notNull, boolean always) {}
 
     private static final String TABLE = """
-            select format('%I.%I', n.nspname, c.relname) as name,
-              case when c.relkind <> 'r' then case c.relkind when 'p' then 'a partitioned table' when 'v' then 'a view'
+            select case when c.relkind <> 'r' then case c.relkind when 'p' then 'a partitioned table' when 'v' then 'a view'
                   when 'm' then 'a materialized view' when 'f' then 'a foreign table' else 'not a table' end
                 when c.relpersistence = 'u' then 'unlogged: a crash empties it'
                 when c.relpersistence = 't' then 'temporary'
                 when exists (select from pg_catalog.pg_inherits i where i.inhparent = c.oid)
                   then 'a table with inheritance children' end as kind,
-              exists (select from pg_catalog.pg_index x join pg_catalog.pg_attribute a
-                  on a.attrelid = c.oid and a.attnum = x.indkey[0]
-                where x.indrelid = c.oid and x.indisunique and x.indisvalid and x.indimmediate and x.indnkeyatts = 1
-                  and x.indpred is null and a.attnotnull and a.attname = {1}) as keyed,
+              exists (select from pg_catalog.pg_index x
+                where x.indrelid = c.oid and x.indisunique and x.indisvalid and x.indimmediate and x.indpred is null
+                  and x.indnkeyatts = cardinality({1})
+                  and {1} <@ array(select a.attname::varchar from generate_series(0, x.indnkeyatts - 1) i
+                    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = x.indkey[i]
+                    where a.attnotnull)) as keyed,
               row_security_active(c.oid) as row_security,
               array(select 'trigger ' || t.tgname from pg_catalog.pg_trigger t
                 where t.tgrelid = c.oid and not t.tgisinternal and t.tgenabled in ('O', 'A')
@@ -76,8 +78,11 @@ record LiveTable(
             where a.attrelid = to_regclass({0}) and a.attnum > 0 and not a.attisdropped order by a.attnum""";
 
     /** Reads the catalog; null if there is no such table. */
-    static @Nullable LiveTable read(DSLContext tx, Table<?> table, String key) {
-        Record row = tx.fetchOne(TABLE, Shape.regclass(table), org.jooq.impl.DSL.val(key));
+    static @Nullable LiveTable read(DSLContext tx, Table<?> table, List<? extends Field<?>> key) {
+        Record row = tx.fetchOne(
+                TABLE,
+                Shape.regclass(table),
+                Key.array(key.stream().map(Field::getName).toList()));
         if (row == null) {
             return null;
         }
@@ -90,7 +95,7 @@ record LiveTable(
                         r.get("always", Boolean.class)))
                 .collect(Collectors.toMap(Column::name, c -> c, (a, b) -> a, java.util.LinkedHashMap::new));
         return new LiveTable(
-                row.get("name", String.class),
+                Shape.name(table),
                 row.get("kind", String.class),
                 columns,
                 row.get("keyed", Boolean.class),

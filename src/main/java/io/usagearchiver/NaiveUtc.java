@@ -3,10 +3,14 @@ package io.usagearchiver;
 import java.time.Duration;
 import java.time.LocalDateTime;
 import java.time.temporal.ChronoUnit;
+import org.jooq.Condition;
+import org.jooq.Configuration;
 import org.jooq.DSLContext;
 import org.jooq.DataType;
 import org.jooq.Field;
+import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
+import org.jooq.impl.DefaultConfiguration;
 import org.jooq.impl.SQLDataType;
 
 /**
@@ -19,6 +23,8 @@ import org.jooq.impl.SQLDataType;
 final class NaiveUtc {
     /** The database's clock. It goes on within a transaction. */
     static final Field<LocalDateTime> NOW = DSL.field("timezone('UTC', clock_timestamp())", SQLDataType.LOCALDATETIME);
+
+    private static final Configuration POSTGRES = new DefaultConfiguration().set(SQLDialect.POSTGRES);
 
     private NaiveUtc() {}
 
@@ -38,14 +44,67 @@ final class NaiveUtc {
         return now.truncatedTo(ChronoUnit.MICROS).minusMonths(months);
     }
 
-    /** A column or moment as PostgreSQL writes it: ISO, as pgjdbc insists on. */
+    /** A column or moment as PostgreSQL writes it: ISO, as pgjdbc insists on. That of a day is its beginning. */
     static Field<String> text(Field<?> moment) {
-        return moment.cast(SQLDataType.VARCHAR);
+        return naive(moment).cast(SQLDataType.VARCHAR);
     }
 
-    /** A bind of a moment that {@link #text} gave or that Java computed, in the type of the column it is compared with. */
+    /** A column or moment without its zone, whatever the session's is. */
+    static Field<?> naive(Field<?> moment) {
+        return switch (kind(moment.getDataType())) {
+            case ZONED -> DSL.field("timezone('UTC', {0})", SQLDataType.LOCALDATETIME, moment);
+            case DAY -> moment.cast(SQLDataType.LOCALDATETIME);
+            default -> moment;
+        };
+    }
+
+    /**
+     * A bind of a moment that {@link #text} gave or that Java computed, in the type of the column it is compared with: of a
+     * date, the day that it is in.
+     */
     static <T> Field<T> moment(String text, DataType<T> type) {
-        return DSL.val(text).cast(type);
+        return kind(type) == Kind.ZONED
+                ? DSL.field("timezone('UTC', {0})", type, DSL.val(text).cast(SQLDataType.LOCALDATETIME))
+                : DSL.val(text).cast(type);
+    }
+
+    /** That a column is before a moment. */
+    static <T> Condition before(Field<T> column, String moment) {
+        return column.lt(moment(moment, column.getDataType()));
+    }
+
+    /** That a column is a moment or after it. */
+    static <T> Condition notBefore(Field<T> column, String moment) {
+        return column.ge(moment(moment, column.getDataType()));
+    }
+
+    /** What PostgreSQL's type of a column means. */
+    enum Kind {
+        /** A {@code timestamp}. */
+        NAIVE,
+        /** A {@code timestamptz}. */
+        ZONED,
+        /** A {@code date}. */
+        DAY,
+        /** No moment. */
+        OTHER
+    }
+
+    /** What a type of generated code means in PostgreSQL, whatever its Java class is. */
+    static Kind kind(DataType<?> type) {
+        String name = typeName(type);
+        if (name.equals("date")) {
+            return Kind.DAY;
+        }
+        if (!name.startsWith("timestamp")) {
+            return Kind.OTHER;
+        }
+        return name.endsWith("with time zone") || name.startsWith("timestamptz") ? Kind.ZONED : Kind.NAIVE;
+    }
+
+    /** PostgreSQL's name of a type. */
+    static String typeName(DataType<?> type) {
+        return type.getCastTypeName(POSTGRES);
     }
 
     /** The Java value of a finite moment that {@link #text} gave. */

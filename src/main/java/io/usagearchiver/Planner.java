@@ -62,14 +62,14 @@ public final class Planner {
         try (Session session = Session.open(connections, stop)) {
             return session.transaction(limits, tx -> plan(tx, pair, countLimit));
         } catch (DataAccessException e) {
-            String table = Shape.qualified(pair.hot()).unquotedName().toString();
+            String table = Shape.name(pair.hot());
             throw new ArchiveException("Could not plan a sweep of " + table + ": " + Faults.message(e), e);
         } finally {
             stop.finish();
         }
     }
 
-    private <K> Plan plan(DSLContext tx, ArchivePair<K> keyed, long countLimit) {
+    private Plan plan(DSLContext tx, ArchivePair<?> keyed, long countLimit) {
         LocalDateTime cutoff = NaiveUtc.monthsBefore(NaiveUtc.now(tx), settings.retentionMonths());
         GrantCheck grants = new GrantCheck(tx, keyed);
         List<String> missing = new ArrayList<>(grants.missingSchemas());
@@ -89,13 +89,13 @@ public final class Planner {
             } catch (SchemaDriftException e) {
                 differences.addAll(e.differences());
             }
-            String table = Shape.qualified(keyed.hot()).unquotedName().toString();
+            String table = Shape.name(keyed.hot());
             List<RowFilter> holds = ifThere(tx, nested -> Holds.active(nested, table));
             if (holds != null) {
                 holds.forEach(hold -> warnings.add("a hold keeps expired rows hot: " + hold));
             }
-            ExpiredRows<K> expired = new ExpiredRows<>(
-                    keyed, cutoff, holds == null ? List.of() : holds, settings.batchSize(), countLimit);
+            ExpiredRows expired =
+                    new ExpiredRows(keyed, cutoff, holds == null ? List.of() : holds, settings.batchSize(), countLimit);
             backlog = ifThere(tx, expired::count);
             if (shape != null && backlog != null) {
                 Shape known = shape;
@@ -112,8 +112,8 @@ public final class Planner {
             warnings.addAll(Surroundings.warnings(tx, keyed, thresholds));
         }
         return new Plan(
-                Shape.qualified(keyed.hot()).unquotedName().toString(),
-                Shape.qualified(keyed.archive()).unquotedName().toString(),
+                Shape.name(keyed.hot()),
+                Shape.name(keyed.archive()),
                 cutoff,
                 settings.retentionMonths(),
                 settings.batchSize(),

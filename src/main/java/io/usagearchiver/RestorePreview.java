@@ -4,6 +4,7 @@ import java.util.List;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
+import org.jooq.Record1;
 import org.jooq.Record3;
 import org.jooq.Table;
 import org.jooq.impl.DSL;
@@ -28,28 +29,28 @@ public record RestorePreview(long matching, long identical, long inConflict, Lis
         return matching - identical - inConflict;
     }
 
-    static <K> RestorePreview count(DSLContext tx, ArchivePair<K> pair, Shape shape, RowFilter filter) {
+    static RestorePreview count(DSLContext tx, ArchivePair<?> pair, Shape shape, RowFilter filter) {
         Table<?> archive = pair.archive();
-        Field<K> archived = Shape.column(archive, pair.key());
-        Field<K> hot = Shape.column(pair.hot(), pair.key());
-        Table<?> both = archive.leftJoin(pair.hot()).on(hot.eq(archived));
+        Key archived = Key.of(archive, pair);
+        Key hot = Key.of(pair.hot(), pair);
+        Table<?> both = archive.leftJoin(pair.hot()).on(hot.equal(archived.columns()));
+        Condition isHot = hot.columns().get(0).isNotNull();
         // By branches, since no index serves the age as a whole.
         Condition matches = DSL.or(
                 Branch.matching(pair, filter).stream().map(Branch::wanted).toList());
         Condition same = shape.identical(archive, pair.hot());
-        Condition other = hot.isNotNull().andNot(same);
-        Record3<Long, Long, Long> counts = tx.select(
-                        rows(DSL.trueCondition()), rows(hot.isNotNull().and(same)), rows(other))
+        Condition other = isHot.andNot(same);
+        Record3<Long, Long, Long> counts = tx.select(rows(DSL.trueCondition()), rows(isHot.and(same)), rows(other))
                 .from(both)
                 .where(matches)
                 .fetchSingle();
-        List<String> ids = tx.select(archived)
+        List<String> ids = tx.select(archived.text())
                 .from(both)
                 .where(matches)
                 .and(other)
-                .orderBy(archived)
+                .orderBy(archived.columns())
                 .limit(SweepResult.LISTED_IDS)
-                .fetch(row -> String.valueOf(row.value1()));
+                .fetch(Record1::value1);
         return new RestorePreview(counts.value1(), counts.value2(), counts.value3(), ids);
     }
 

@@ -6,15 +6,15 @@ import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
 
 /** Moves rows back into the hot table, under a hold: they are expired still, and the next sweep would take them again. */
-final class Restoring<K> implements Errand<K> {
-    private final ArchivePair<K> pair;
+final class Restoring implements Errand {
+    private final ArchivePair<?> pair;
     private final RowFilter filter;
     private final @Nullable LocalDateTime holdUntil;
     private final String reason;
     private final Holds holds;
     private @Nullable Hold hold;
 
-    Restoring(ArchivePair<K> pair, RowFilter filter, @Nullable LocalDateTime holdUntil, String reason, Holds holds) {
+    Restoring(ArchivePair<?> pair, RowFilter filter, @Nullable LocalDateTime holdUntil, String reason, Holds holds) {
         this.pair = pair;
         this.filter = filter;
         this.holdUntil = holdUntil;
@@ -23,7 +23,7 @@ final class Restoring<K> implements Errand<K> {
     }
 
     @Override
-    public ArchivePair<K> pair() {
+    public ArchivePair<?> pair() {
         return pair;
     }
 
@@ -60,7 +60,7 @@ final class Restoring<K> implements Errand<K> {
     }
 
     @Override
-    public List<Branch<K>> rows(DSLContext tx, Ledger ledger, LocalDateTime cutoff) {
+    public List<Branch> rows(DSLContext tx, Ledger ledger, LocalDateTime cutoff) {
         return Branch.matching(pair, filter);
     }
 }

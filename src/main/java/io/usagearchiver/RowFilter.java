@@ -1,6 +1,7 @@
 package io.usagearchiver;
 
 import java.time.LocalDateTime;
+import java.time.LocalTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiFunction;
@@ -105,15 +106,31 @@ public record RowFilter(
     void requireFit(DSLContext tx, ArchivePair<?> pair) {
         requireColumn(pair, USER_ID, userId);
         requireColumn(pair, MODEL_ID, modelId);
+        requireDays(pair, "from", from);
+        requireDays(pair, "to", to);
+        if (pair.key().size() > 1 && (minId != null || maxId != null)) {
+            throw new IllegalArgumentException(
+                    "ids " + (minId == null ? "" : minId) + ".." + (maxId == null ? "" : maxId) + ": the key of "
+                            + Shape.name(pair.hot()) + " has several columns; name rows by their age instead");
+        }
         if (minId != null) {
             requireId(tx, pair, minId);
         }
         if (maxId != null) {
             requireId(tx, pair, maxId);
         }
-        if (minId != null && maxId != null && !inOrder(tx, pair.key().getDataType(), minId, maxId)) {
+        if (minId != null && maxId != null && !inOrder(tx, pair.key().get(0).getDataType(), minId, maxId)) {
             throw new IllegalArgumentException(
                     "ids " + minId + ".." + maxId + ": the first must not be after the last");
+        }
+    }
+
+    /** Days have no time: the rest of the first or the last one would be passed over or taken unasked. */
+    private static void requireDays(ArchivePair<?> pair, String name, @Nullable LocalDateTime moment) {
+        boolean days = NaiveUtc.kind(pair.ages().get(0).getDataType()) == NaiveUtc.Kind.DAY;
+        if (days && moment != null && !moment.toLocalTime().equals(LocalTime.MIDNIGHT)) {
+            throw new IllegalArgumentException(name + " " + text(moment) + ": ages of " + Shape.name(pair.hot())
+                    + " are days; leave out the time of day");
         }
     }
 
@@ -125,21 +142,19 @@ public record RowFilter(
     private static void requireColumn(ArchivePair<?> pair, String column, @Nullable Long value) {
         if (value != null && pair.hot().field(column) == null) {
             throw new IllegalArgumentException(
-                    column + " " + value + ": " + Shape.qualified(pair.hot()).unquotedName() + " has no such column");
+                    column + " " + value + ": " + Shape.name(pair.hot()) + " has no such column");
         }
     }
 
     private static void requireId(DSLContext tx, ArchivePair<?> pair, String id) {
         try {
-            tx.select(DSL.val(id).cast(pair.key().getDataType())).fetch();
+            tx.select(DSL.val(id).cast(pair.key().get(0).getDataType())).fetch();
         } catch (DataAccessException e) {
             if (!Faults.isData(e)) {
                 throw e;
             }
             throw new IllegalArgumentException(
-                    "id " + id + ": not a key of " + Shape.qualified(pair.hot()).unquotedName() + " ("
-                            + Faults.message(e) + ")",
-                    e);
+                    "id " + id + ": not a key of " + Shape.name(pair.hot()) + " (" + Faults.message(e) + ")", e);
         }
     }
 
@@ -159,20 +174,20 @@ public record RowFilter(
     }
 
     /** That {@code age} is in the range. */
-    Condition matchesAge(Field<LocalDateTime> age) {
+    Condition matchesAge(Field<?> age) {
         Condition condition = DSL.noCondition();
         if (from != null) {
-            condition = condition.and(age.ge(NaiveUtc.moment(from.toString(), age.getDataType())));
+            condition = condition.and(NaiveUtc.notBefore(age, from.toString()));
         }
         if (to != null) {
-            condition = condition.and(age.lt(NaiveUtc.moment(to.toString(), age.getDataType())));
+            condition = condition.and(NaiveUtc.before(age, to.toString()));
         }
         return condition;
     }
 
     /** That a row matches all that is set apart from its age. */
     Condition matchesOtherwise(Table<?> side, ArchivePair<?> pair) {
-        Field<?> key = Shape.column(side, pair.key());
+        Field<?> key = Shape.column(side, pair.key().get(0));
         return DSL.and(
                 bound(key, minId, Field::ge),
                 bound(key, maxId, Field::le),
@@ -195,9 +210,9 @@ public record RowFilter(
     }
 
     /** A row's age, whichever column it is. */
-    static Field<LocalDateTime> age(Table<?> side, ArchivePair<?> pair) {
-        List<Field<LocalDateTime>> ages = new ArrayList<>();
+    static Field<?> age(Table<?> side, ArchivePair<?> pair) {
+        List<Field<?>> ages = new ArrayList<>();
         pair.ages().forEach(age -> ages.add(Shape.column(side, age)));
-        return DSL.coalesce(ages.get(0), ages.subList(1, ages.size()).toArray(Field[]::new));
+        return DSL.coalesce((Field<?>) ages.get(0), ages.subList(1, ages.size()).toArray(Field[]::new));
     }
 }

@@ -6,6 +6,7 @@ import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Table;
@@ -50,8 +51,8 @@ final class SchemaCheck {
         // Taken first: an ALTER between the two reads then shows as a change, never goes unseen.
         Field<String> fingerprint = Shape.liveFingerprint(pair);
         String before = tx.select(fingerprint).fetchSingle().value1();
-        LiveTable hot = LiveTable.read(tx, pair.hot(), pair.key().getName());
-        LiveTable archive = LiveTable.read(tx, pair.archive(), pair.key().getName());
+        LiveTable hot = LiveTable.read(tx, pair.hot(), pair.key());
+        LiveTable archive = LiveTable.read(tx, pair.archive(), pair.key());
         checkSide("hot", pair.hot(), hot);
         checkSide("archive", pair.archive(), archive);
         if (hot != null) {
@@ -77,14 +78,14 @@ final class SchemaCheck {
         if (hot == null || !differences.isEmpty()) {
             throw new SchemaDriftException(
                     direction,
-                    Shape.qualified(pair.hot()).unquotedName().toString(),
+                    Shape.name(pair.hot()),
                     differences.stream().sorted().toList());
         }
         return new Shape(hot.name(), List.copyOf(hot.columns().keySet()), before == null ? "" : before);
     }
 
     private void checkSide(String side, Table<?> table, @Nullable LiveTable live) {
-        String name = Shape.qualified(table).unquotedName().toString();
+        String name = Shape.name(table);
         if (live == null) {
             differ(side, name, "does not exist");
             return;
@@ -102,7 +103,8 @@ final class SchemaCheck {
                     side,
                     name,
                     "has no primary key or full unique index on exactly "
-                            + pair.key().getName() + ", not null");
+                            + pair.key().stream().map(Field::getName).collect(Collectors.joining(", "))
+                            + ", not null");
         }
         if (live.rowSecurity()) {
             differ(side, name, "has row security that applies to this role: rows could be passed over unseen");
@@ -111,7 +113,7 @@ final class SchemaCheck {
 
     private void checkTypes(LiveTable hot) {
         List<Field<?>> typed = new ArrayList<>(pair.ages());
-        typed.add(pair.key());
+        typed.addAll(pair.key());
         for (Field<?> field : typed) {
             LiveTable.Column column = hot.columns().get(field.getName());
             String type = field.getDataType().getCastTypeName(tx.configuration());
@@ -199,7 +201,7 @@ final class SchemaCheck {
         if (Boolean.FALSE.equals(granted)) {
             differ(
                     side,
-                    Shape.qualified(table).unquotedName().toString(),
+                    Shape.name(table),
                     "grants this role no " + privilege + "; apply sql/06-restore-grants.sql for a role of its own");
         }
     }
@@ -209,7 +211,7 @@ final class SchemaCheck {
         if (!checkOwn("ledger", USAGE_ARCHIVE_SWEEP, USAGE_ARCHIVE_SWEEP.SWEEP_ID)) {
             return;
         }
-        checkLedgerStates(Shape.qualified(USAGE_ARCHIVE_SWEEP).unquotedName().toString());
+        checkLedgerStates(Shape.name(USAGE_ARCHIVE_SWEEP));
         boolean fenced =
                 tx.fetchSingle("""
                         select exists (select from pg_catalog.pg_index x where x.indrelid = to_regclass({0})
@@ -219,7 +221,7 @@ final class SchemaCheck {
         if (!fenced) {
             differ(
                     "ledger",
-                    Shape.qualified(USAGE_ARCHIVE_SWEEP).unquotedName().toString(),
+                    Shape.name(USAGE_ARCHIVE_SWEEP),
                     "lacks the unique index that allows one RUNNING sweep a table; apply sql/02-ledger.sql");
         }
     }
@@ -241,8 +243,8 @@ final class SchemaCheck {
 
     /** Checks a table of the archiver's own for its columns. Returns whether there is such a table. */
     private boolean checkOwn(String side, Table<?> table, Field<?> key) {
-        String name = Shape.qualified(table).unquotedName().toString();
-        LiveTable live = LiveTable.read(tx, table, key.getName());
+        String name = Shape.name(table);
+        LiveTable live = LiveTable.read(tx, table, List.of(key));
         if (live == null) {
             differ(side, name, "does not exist; apply sql/02-ledger.sql");
             return false;

@@ -2,7 +2,10 @@ package io.usagearchiver;
 
 import static java.util.Objects.requireNonNull;
 
+import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jooq.Condition;
 import org.jooq.Field;
 import org.jooq.Name;
@@ -20,6 +23,8 @@ import org.jooq.impl.SQLDataType;
  * @param fingerprint of both tables' columns; another one means that a table was altered
  */
 record Shape(String table, List<String> columnNames, String fingerprint) {
+    private static final Pattern PLAIN = Pattern.compile("[a-z_][a-z0-9_$]*");
+
     /** The columns as fields of one of the two tables, always in the same order. */
     List<Field<Object>> columns(Table<?> side) {
         return columnNames.stream()
@@ -57,6 +62,13 @@ record Shape(String table, List<String> columnNames, String fingerprint) {
     /** The quoted name of a table with its schema, as a bind. */
     static QueryPart regclass(Table<?> table) {
         return DSL.val(DSL.using(org.jooq.SQLDialect.POSTGRES).render(qualified(table)));
+    }
+
+    /** The canonical name of a table, {@code schema.table}, each quoted if it is not plain lower case. */
+    static String name(Table<?> table) {
+        return Arrays.stream(qualified(table).getName())
+                .map(part -> PLAIN.matcher(part).matches() ? part : '"' + part.replace("\"", "\"\"") + '"')
+                .collect(Collectors.joining("."));
     }
 
     /** The name of a table with its schema, which a generated table's own qualified name leaves out. */

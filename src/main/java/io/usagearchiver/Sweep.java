@@ -21,10 +21,10 @@ import org.slf4j.LoggerFactory;
  * and a new pass begins: batches may have been undone behind the cursor. A batch that the archive refuses is halved until
  * the rows to blame are alone.
  */
-final class Sweep<K> {
+final class Sweep {
     private static final Logger log = LoggerFactory.getLogger(Sweep.class);
 
-    private final Errand<K> errand;
+    private final Errand errand;
     private final ArchiveSettings settings;
     private final Session session;
     private final Retry retry;
@@ -34,18 +34,18 @@ final class Sweep<K> {
     private final Ledger ledger;
     private final Pacing pacing;
 
-    private final KeptBack<K> keptBack = new KeptBack<>();
-    private List<Branch<K>> branches = List.of();
+    private final KeptBack keptBack = new KeptBack();
+    private List<Branch> branches = List.of();
     private Shape shape;
     private long rowsMoved;
     private long batches;
     private @Nullable String oldestAge;
     private @Nullable Duration batchTime;
     private @Nullable Long estimate;
-    private Batch.@Nullable Moved<K> inDoubt;
+    private Batch.@Nullable Moved inDoubt;
 
     Sweep(
-            Errand<K> errand,
+            Errand errand,
             ArchiveSettings settings,
             Session session,
             Retry retry,
@@ -91,7 +91,7 @@ final class Sweep<K> {
     }
 
     /** The rows that had to stay where they were. */
-    KeptBack<K> keptBack() {
+    KeptBack keptBack() {
         return keptBack;
     }
 
@@ -114,8 +114,8 @@ final class Sweep<K> {
     private @Nullable StopReason pass() {
         try {
             readRows();
-            Candidates<K> candidates =
-                    new Candidates<>(this::read, branches, settings.batchSize(), pacing::batchSize, keptBack.keys());
+            Candidates candidates =
+                    new Candidates(this::read, branches, settings.batchSize(), pacing::batchSize, keptBack.keys());
             boolean deleted = false;
             for (var slice = candidates.next(); slice != null; slice = candidates.next()) {
                 StopReason reason = pacing.awaitTurn(batches > 0, this::replicas);
@@ -147,9 +147,9 @@ final class Sweep<K> {
     }
 
     /** Moves what can be moved of these keys. Returns whether a row was. */
-    private boolean move(Branch<K> branch, List<K> keys) {
+    private boolean move(Branch branch, List<String> keys) {
         try {
-            Batch.Moved<K> moved = batch(keys.size(), (tx, batch) -> batch.move(tx, branch, keys));
+            Batch.Moved moved = batch(keys.size(), (tx, batch) -> batch.move(tx, branch, keys));
             return moved.deleted() > 0;
         } catch (DataAccessException e) {
             boolean timedOut = Faults.isCancelled(e) && !stop.requested();
@@ -162,22 +162,22 @@ final class Sweep<K> {
             if (!Faults.isData(e)) {
                 throw e;
             }
-            K key = keys.get(0);
+            String key = keys.get(0);
             batch(1, (tx, batch) -> batch.reject(tx, key, Faults.message(e)));
             return false;
         }
     }
 
-    private Batch.Moved<K> batch(int rows, Work<K> work) {
+    private Batch.Moved batch(int rows, Work work) {
         long[] startNanos = new long[1];
         while (true) {
             try {
-                Batch<K> batch = new Batch<>(errand.pair(), errand.direction(), shape, ledger);
-                Batch.Moved<K> moved = attempt(TransactionLimits.batch(settings), tx -> {
+                Batch batch = new Batch(errand.pair(), errand.direction(), shape, ledger);
+                Batch.Moved moved = attempt(TransactionLimits.batch(settings), tx -> {
                     inDoubt = null;
                     // Of this attempt: waiting before another one is no work of the server.
                     startNanos[0] = System.nanoTime();
-                    Batch.Moved<K> result = work.run(tx, batch);
+                    Batch.Moved result = work.run(tx, batch);
                     inDoubt = result;
                     return result;
                 });
@@ -196,7 +196,7 @@ final class Sweep<K> {
         }
     }
 
-    private void committed(Batch.Moved<K> moved) {
+    private void committed(Batch.Moved moved) {
         inDoubt = null;
         retry.progress();
         if (moved.isEmpty()) {
@@ -219,7 +219,7 @@ final class Sweep<K> {
     }
 
     private boolean anyLeft() {
-        List<K> without = List.copyOf(keptBack.keys());
+        List<String> without = List.copyOf(keptBack.keys());
         return read(dsl -> branches.stream().anyMatch(branch -> branch.anyLeft(dsl, without)));
     }
 
@@ -277,8 +277,8 @@ final class Sweep<K> {
     }
 
     /** What a batch's transaction does. */
-    private interface Work<K> {
-        Batch.Moved<K> run(DSLContext tx, Batch<K> batch);
+    private interface Work {
+        Batch.Moved run(DSLContext tx, Batch batch);
     }
 
     /** The connection is another one: the pass begins again. */

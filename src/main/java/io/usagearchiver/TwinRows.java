@@ -2,14 +2,15 @@ package io.usagearchiver;
 
 import static org.jooq.impl.DSL.inline;
 
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jooq.CommonTableExpression;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
-import org.jooq.Record1;
-import org.jooq.Record2;
 import org.jooq.Select;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
@@ -23,25 +24,27 @@ import org.jooq.impl.SQLDataType;
  * @param differentIds the first {@value SweepResult#LISTED_IDS} that are not
  */
 record TwinRows(long identical, long different, List<String> identicalIds, List<String> differentIds) {
+    private static final String KEY = "key_";
 
     /**
      * Compares the rows of some keys.
      *
-     * @param keys a query that gives the keys that both tables hold. It is run once, and before the rows are read: finding
-     *     them by the tables' indexes alone must not fetch all other rows
+     * @param keys a query that gives the key columns of the rows that both tables hold. It is run once, and before the rows
+     *     are read: finding them by the tables' indexes alone must not fetch all other rows
      */
-    static <K> TwinRows find(DSLContext tx, ArchivePair<K> pair, Shape shape, Select<Record1<K>> keys) {
-        CommonTableExpression<Record1<K>> both =
-                DSL.name("both_hold").fields("key").asMaterialized(keys);
-        Field<K> key = DSL.field(DSL.name("both_hold", "key"), pair.key().getDataType());
-        CommonTableExpression<Record2<K, Boolean>> compared = DSL.name("compared")
-                .fields("key", "identical")
-                .asMaterialized(tx.select(key, DSL.field(shape.identical(pair.archive(), pair.hot())))
+    static TwinRows find(DSLContext tx, ArchivePair<?> pair, Shape shape, Select<Record> keys) {
+        CommonTableExpression<Record> both =
+                DSL.name("both_hold").fields(names(pair)).asMaterialized(keys);
+        List<Field<?>> key = columns(pair, "both_hold");
+        CommonTableExpression<Record> compared = DSL.name("compared")
+                .fields(names(pair, "identical"))
+                .asMaterialized(tx.select(key)
+                        .select(DSL.field(shape.identical(pair.archive(), pair.hot())))
                         .from(both)
                         .join(pair.hot())
-                        .on(pair.key().eq(key))
+                        .on(Key.of(pair.hot(), pair).equal(key))
                         .join(pair.archive())
-                        .on(Shape.column(pair.archive(), pair.key()).eq(key)));
+                        .on(Key.of(pair.archive(), pair).equal(key)));
         Condition identical = DSL.condition(DSL.field(DSL.name("compared", "identical"), Boolean.class));
         Record row = tx.with(both, compared)
                 .select(
@@ -62,13 +65,27 @@ record TwinRows(long identical, long different, List<String> identicalIds, List<
                 tx.select(DSL.count().coerce(SQLDataType.BIGINT)).from(compared).where(which));
     }
 
-    private static <K> Field<String[]> ids(
-            DSLContext tx, ArchivePair<K> pair, CommonTableExpression<?> compared, Condition which) {
-        Field<K> key = DSL.field(DSL.name("compared", "key"), pair.key().getDataType());
-        return DSL.array(tx.select(key.cast(SQLDataType.VARCHAR))
+    private static Field<String[]> ids(
+            DSLContext tx, ArchivePair<?> pair, CommonTableExpression<?> compared, Condition which) {
+        List<Field<?>> key = columns(pair, "compared");
+        return DSL.array(tx.select(Key.text(key))
                 .from(compared)
                 .where(which)
                 .orderBy(key)
                 .limit(inline(SweepResult.LISTED_IDS)));
+    }
+
+    /** The key's columns in one of the queries within, numbered: their names may clash with others there. */
+    private static List<Field<?>> columns(ArchivePair<?> pair, String query) {
+        return IntStream.range(0, pair.key().size())
+                .<Field<?>>mapToObj(index -> DSL.field(
+                        DSL.name(query, KEY + index), pair.key().get(index).getDataType()))
+                .toList();
+    }
+
+    private static String[] names(ArchivePair<?> pair, String... further) {
+        return Stream.concat(
+                        IntStream.range(0, pair.key().size()).mapToObj(index -> KEY + index), Arrays.stream(further))
+                .toArray(String[]::new);
     }
 }

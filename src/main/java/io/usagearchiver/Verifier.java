@@ -8,7 +8,6 @@ import io.usagearchiver.generated.tables.UsageArchiveSweep;
 import java.math.BigDecimal;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -45,7 +44,7 @@ public final class Verifier {
     /** A verifier of a pair; of the settings, only the timeouts count. */
     public Verifier(ArchivePair<?> pair, ConnectionSource connections, ArchiveSettings settings) {
         this.pair = pair;
-        this.table = Shape.qualified(pair.hot()).unquotedName().toString();
+        this.table = Shape.name(pair.hot());
         this.connections = connections;
         this.settings = settings;
     }
@@ -77,20 +76,24 @@ public final class Verifier {
         }
     }
 
-    private <K> Verification verify(
-            DSLContext tx, ArchivePair<K> keyed, Consumer<Verification.Cost> beforehand, long endNanos) {
+    private Verification verify(
+            DSLContext tx, ArchivePair<?> keyed, Consumer<Verification.Cost> beforehand, long endNanos) {
         Shape shape = commonColumns(tx);
         beforehand.accept(cost(tx));
 
         // Merged by the indexes of the keys, whose rows are fetched only where both have one.
         tx.execute("set local enable_hashjoin = off");
-        Field<K> archived = Shape.column(keyed.archive(), keyed.key());
+        Key archived = Key.of(keyed.archive(), keyed);
+        Key hot = Key.of(keyed.hot(), keyed);
         before(tx, endNanos);
         TwinRows twins = TwinRows.find(
                 tx,
                 keyed,
                 shape,
-                tx.select(archived).from(keyed.hot()).join(keyed.archive()).on(archived.eq(keyed.key())));
+                tx.select(archived.columns())
+                        .from(keyed.hot())
+                        .join(keyed.archive())
+                        .on(archived.equal(hot.columns())));
 
         String newestCutoff = tx.select(NaiveUtc.text(DSL.max(L.CUTOFF)))
                 .from(L)
@@ -110,7 +113,7 @@ public final class Verifier {
                         .value1();
                 younger += found;
                 if (found > 0) {
-                    youngerIds.addAll(tx.select(archived.cast(SQLDataType.VARCHAR))
+                    youngerIds.addAll(tx.select(archived.text())
                             .from(keyed.archive())
                             .where(notExpired)
                             .limit(DSL.inline(SweepResult.LISTED_IDS - youngerIds.size()))
@@ -128,7 +131,7 @@ public final class Verifier {
                 .fetchSingle();
         return new Verification(
                 table,
-                Shape.qualified(keyed.archive()).unquotedName().toString(),
+                Shape.name(keyed.archive()),
                 twins.identical(),
                 twins.identicalIds(),
                 twins.different(),
@@ -217,12 +220,9 @@ public final class Verifier {
     }
 
     private LiveTable live(DSLContext tx, Table<?> side) {
-        LiveTable live = LiveTable.read(tx, side, pair.key().getName());
+        LiveTable live = LiveTable.read(tx, side, pair.key());
         if (live == null) {
-            throw new ArchiveException(
-                    "Could not verify " + table + ": there is no table "
-                            + Shape.qualified(side).unquotedName(),
-                    null);
+            throw new ArchiveException("Could not verify " + table + ": there is no table " + Shape.name(side), null);
         }
         return live;
     }
@@ -230,15 +230,14 @@ public final class Verifier {
     /** A condition for each age column, which its index serves, and one for rows without an age where there may be some. */
     private List<Condition> notExpired(String cutoff) {
         List<Condition> conditions = new ArrayList<>();
-        List<Field<LocalDateTime>> before = new ArrayList<>();
-        for (Field<LocalDateTime> age : pair.ages()) {
-            Field<LocalDateTime> archivedAge = Shape.column(pair.archive(), age);
+        List<Field<?>> before = new ArrayList<>();
+        for (Field<?> age : pair.ages()) {
+            Field<?> archivedAge = Shape.column(pair.archive(), age);
             // As in Branch, in a form that no index of another column serves.
             Condition counts = before.isEmpty()
                     ? DSL.noCondition()
                     : DSL.condition("num_nonnulls({0}) = 0", DSL.list(List.copyOf(before)));
-            conditions.add(
-                    archivedAge.ge(NaiveUtc.moment(cutoff, age.getDataType())).and(counts));
+            conditions.add(NaiveUtc.notBefore(archivedAge, cutoff).and(counts));
             before.add(archivedAge);
         }
         if (pair.ages().stream().allMatch(age -> age.getDataType().nullable())) {

@@ -104,6 +104,18 @@ public final class TestDatabase implements AutoCloseable {
         }
     }
 
+    /** Makes the tables of {@code sql/examples} as well, with their grants. */
+    public void addExamples() {
+        try {
+            for (String file : List.of("metered-usage", "resource-events", "grants", "restore-grants")) {
+                execute(Files.readString(Path.of("sql", "examples", file + ".sql"))
+                        .replace(":\"role\"", file.startsWith("restore") ? RESTORER : ARCHIVER));
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** The scheduler's name for which the lock rows are there. */
     public static final String SCHEDULER = "UsageArchiver";
 

@@ -1,0 +1,74 @@
+-- A further pair: GPUStack's hourly sums of metered resources and their archive, as GPUStack 2.2 creates them. On a
+-- database that GPUStack made there is nothing here to do. Safe to apply again.
+--
+-- A column that GPUStack adds to both tables later, such as consumer_principal_kind of 2.2.2, is moved like all others.
+-- Times are naive UTC. A row's age is bucket_start, so all rows of an hour are of one age.
+CREATE TABLE IF NOT EXISTS public.metered_usage (
+    id serial PRIMARY KEY,
+    owner_principal_id integer,
+    owner_name varchar(255),
+    consumer_principal_id integer,
+    consumer_name varchar(255),
+    creator_id integer,
+    creator_name varchar(255),
+    cluster_id integer,
+    cluster_name varchar(255),
+    meter_key varchar(64) NOT NULL,
+    resource_type varchar(32) NOT NULL,
+    resource_id integer,
+    resource_name varchar(255) NOT NULL,
+    resource_display_name varchar(255),
+    sku varchar(128),
+    sku_count integer NOT NULL DEFAULT 1,
+    dimensions json,
+    bucket_start timestamp NOT NULL,
+    quantity bigint NOT NULL DEFAULT 0,
+    unit varchar(32) NOT NULL,
+    settled_until timestamp,
+    sealed_at timestamp,
+    created_at timestamp NOT NULL,
+    updated_at timestamp NOT NULL,
+    deleted_at timestamp,
+    CONSTRAINT uq_metered_usage UNIQUE (meter_key, resource_id, bucket_start)
+);
+
+CREATE INDEX IF NOT EXISTS ix_metered_usage_bucket_start ON public.metered_usage (bucket_start);
+CREATE INDEX IF NOT EXISTS ix_metered_usage_consumer_principal_id_bucket ON public.metered_usage (consumer_principal_id, bucket_start);
+CREATE INDEX IF NOT EXISTS ix_metered_usage_resource_type_meter_bucket ON public.metered_usage (resource_type, meter_key, bucket_start);
+CREATE INDEX IF NOT EXISTS ix_metered_usage_sku_bucket ON public.metered_usage (sku, bucket_start);
+CREATE INDEX IF NOT EXISTS ix_metered_usage_creator_id_bucket ON public.metered_usage (creator_id, bucket_start);
+
+-- Ids come from the hot table, so the archive has no sequence of its own, and it does not ask for unique hours.
+CREATE TABLE IF NOT EXISTS public.metered_usage_archive (
+    id integer PRIMARY KEY,
+    owner_principal_id integer,
+    owner_name varchar(255),
+    consumer_principal_id integer,
+    consumer_name varchar(255),
+    creator_id integer,
+    creator_name varchar(255),
+    cluster_id integer,
+    cluster_name varchar(255),
+    meter_key varchar(64) NOT NULL,
+    resource_type varchar(32) NOT NULL,
+    resource_id integer,
+    resource_name varchar(255) NOT NULL,
+    resource_display_name varchar(255),
+    sku varchar(128),
+    sku_count integer NOT NULL DEFAULT 1,
+    dimensions json,
+    bucket_start timestamp NOT NULL,
+    quantity bigint NOT NULL DEFAULT 0,
+    unit varchar(32) NOT NULL,
+    settled_until timestamp,
+    sealed_at timestamp,
+    created_at timestamp NOT NULL,
+    updated_at timestamp NOT NULL,
+    deleted_at timestamp
+);
+
+CREATE INDEX IF NOT EXISTS ix_metered_usage_archive_bucket_start ON public.metered_usage_archive (bucket_start);
+CREATE INDEX IF NOT EXISTS ix_metered_usage_archive_consumer_principal_id_bucket ON public.metered_usage_archive (consumer_principal_id, bucket_start);
+CREATE INDEX IF NOT EXISTS ix_metered_usage_archive_resource_type_meter_bucket ON public.metered_usage_archive (resource_type, meter_key, bucket_start);
+CREATE INDEX IF NOT EXISTS ix_metered_usage_archive_sku_bucket ON public.metered_usage_archive (sku, bucket_start);
+CREATE INDEX IF NOT EXISTS ix_metered_usage_archive_creator_id_bucket ON public.metered_usage_archive (creator_id, bucket_start);

@@ -1,0 +1,112 @@
+package io.usagearchiver;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.usagearchiver.testing.TestDatabase;
+import java.util.stream.Collectors;
+import org.jooq.SQLDialect;
+import org.jooq.Table;
+import org.jooq.impl.DSL;
+
+/**
+ * A pair of tables with rows of which 40 are to be archived.
+ *
+ * @param columns as for CREATE TABLE; in braces what only the hot table's columns are GENERATED as
+ * @param rows the rest of an INSERT; those to be archived are older than 2022 and meet the pair's condition
+ */
+record AnyPair(String what, ArchivePair<?> pair, String columns, String rows) {
+    private static final String CUTOFF = "2022-01-01";
+
+    /** Makes the tables anew with the grants that a sweep and a restore need, and forgets what the ledger knows of them. */
+    void create(TestDatabase db) {
+        db.execute("DROP TYPE IF EXISTS mood CASCADE; CREATE TYPE mood AS ENUM ('good', 'so so')");
+        for (Table<?> table : new Table<?>[] {pair.hot(), pair.archive()}) {
+            String schema = quoted(table.getSchema().getName());
+            db.execute("CREATE SCHEMA IF NOT EXISTS " + schema + "; GRANT USAGE ON SCHEMA " + schema + " TO "
+                    + TestDatabase.ARCHIVER + ", " + TestDatabase.RESTORER + "; DROP TABLE IF EXISTS " + name(table));
+        }
+        db.execute("CREATE TABLE " + hot() + " (" + columns.replaceAll("\\{([^}]*)}", "GENERATED $1") + ")");
+        db.execute("CREATE TABLE " + archive() + " (" + columns.replaceAll("\\{[^}]*}", "") + ")");
+        for (String table : new String[] {hot(), archive()}) {
+            pair.ages().forEach(age -> db.execute("CREATE INDEX ON " + table + " (" + quoted(age.getName()) + ")"));
+        }
+        String update = "UPDATE (" + quoted(pair.ages().get(0).getName()) + ")";
+        db.execute("GRANT SELECT, DELETE, " + update + " ON " + hot() + " TO " + TestDatabase.ARCHIVER
+                + "; GRANT SELECT, INSERT, " + update + " ON " + archive() + " TO " + TestDatabase.ARCHIVER
+                + "; GRANT SELECT, INSERT, " + update + " ON " + hot() + " TO " + TestDatabase.RESTORER
+                + "; GRANT SELECT, DELETE, " + update + " ON " + archive() + " TO " + TestDatabase.RESTORER);
+        db.execute("INSERT INTO " + hot() + " " + rows + "; DROP TABLE IF EXISTS original;"
+                + " CREATE TABLE original AS TABLE " + hot());
+        db.execute("TRUNCATE usage_archive_sweep, usage_archive_hold, usage_archive_baseline");
+    }
+
+    /** Archives identical copies of the rows to be archived, but for one that differs where a column may. */
+    void archiveTwins(TestDatabase db) {
+        db.execute("INSERT INTO " + archive() + " SELECT * FROM original WHERE " + expired());
+        if (changeable()) {
+            db.execute("UPDATE " + archive() + " SET " + lastColumn(db) + " = NULL WHERE ctid = '(0,1)'");
+        }
+    }
+
+    /** Whether there is a column that may differ between a row and its twin, and be null. */
+    boolean changeable() {
+        return !columns.endsWith("NOT NULL");
+    }
+
+    boolean generated() {
+        return columns.contains("{always");
+    }
+
+    String hot() {
+        return name(pair.hot());
+    }
+
+    String archive() {
+        return name(pair.archive());
+    }
+
+    /** Asserts that the archive has exactly the rows to be archived, and the hot table the others, byte for byte. */
+    void assertMoved(TestDatabase db) {
+        assertHolds(db, archive(), expired());
+        assertHolds(db, hot(), "(" + expired() + ") IS NOT TRUE");
+        assertThat(db.number("SELECT count(*) FROM " + archive())).isEqualTo(40);
+    }
+
+    /** Asserts that all rows are hot, byte for byte, and none is archived. */
+    void assertAllHot(TestDatabase db) {
+        assertHolds(db, archive(), "false");
+        assertHolds(db, hot(), "true");
+    }
+
+    private static void assertHolds(TestDatabase db, String table, String condition) {
+        assertThat(db.strings("SELECT this_row::text FROM " + table + " this_row ORDER BY 1"))
+                .as(table)
+                .isEqualTo(db.strings("SELECT original::text FROM original WHERE " + condition + " ORDER BY 1"));
+    }
+
+    private String expired() {
+        String age =
+                pair.ages().stream().map(column -> quoted(column.getName())).collect(Collectors.joining(", "));
+        return "coalesce(" + age + ") < '" + CUTOFF + "' AND "
+                + DSL.using(SQLDialect.POSTGRES).renderInlined(pair.condition()).replace(hot(), "original");
+    }
+
+    private static String lastColumn(TestDatabase db) {
+        return db.strings("SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = 'original'::regclass"
+                        + " AND attnum > 0 ORDER BY attnum DESC LIMIT 1")
+                .get(0);
+    }
+
+    private static String name(Table<?> table) {
+        return quoted(table.getSchema().getName()) + "." + quoted(table.getName());
+    }
+
+    private static String quoted(String name) {
+        return '"' + name.replace("\"", "\"\"") + '"';
+    }
+
+    @Override
+    public String toString() {
+        return what;
+    }
+}

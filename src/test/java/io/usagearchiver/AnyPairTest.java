@@ -1,0 +1,569 @@
+package io.usagearchiver;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.usagearchiver.metrics.SweepMetrics;
+import io.usagearchiver.testing.TestDatabase;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.LocalDateTime;
+import java.time.LocalTime;
+import java.time.OffsetDateTime;
+import java.util.Collections;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.jooq.Record;
+import org.jooq.TableField;
+import org.jooq.impl.SQLDataType;
+import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Pairs of tables that the library has never seen: 40 rows of each are expired, 3 are not. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class AnyPairTest {
+    private static final LocalDateTime FOREVER = LocalDateTime.parse("2200-01-01T00:00");
+
+    /** An hour in steps of seven minutes that a clock in New York, which is this JVM's, does not show; and the hours around. */
+    private static final String AGE =
+            "CASE WHEN i <= 40 THEN timestamp '2021-03-14 01:00' + i * interval '7 minutes' ELSE '2100-01-01' END";
+
+    @AutoClose
+    private final TestDatabase db = TestDatabase.create();
+
+    static Stream<AnyPair> pairs() {
+        return Stream.of(
+                bigintIdentity(),
+                uuidAndZonedAge(),
+                twoZonedAges(),
+                days(),
+                hourlyBuckets(),
+                quotedNames(),
+                manyTypes(),
+                manyColumns(),
+                generatedColumns(),
+                onlySome(),
+                binaryKey(),
+                timestampKey(),
+                enumKey(),
+                paddedKey());
+    }
+
+    private static AnyPair bigintIdentity() {
+        ForeignTable hot = new ForeignTable("public", "orders");
+        TableField<Record, Long> id = hot.column("id", SQLDataType.BIGINT.identity(true));
+        TableField<Record, LocalDateTime> age = hot.column("closed_at", SQLDataType.LOCALDATETIME(6));
+        return new AnyPair(
+                "bigint identity, timestamp",
+                ArchivePair.of(hot, hot.twin("public", "orders_archive"), id, age),
+                "id bigint {by default as identity} PRIMARY KEY, note text, closed_at timestamp",
+                "SELECT i + 5000000000, 'note ' || i, " + AGE + " FROM generate_series(1, 43) i");
+    }
+
+    private static AnyPair uuidAndZonedAge() {
+        ForeignTable hot = new ForeignTable("public", "events");
+        TableField<Record, UUID> id = hot.column("id", SQLDataType.UUID);
+        TableField<Record, OffsetDateTime> age = hot.column("at", SQLDataType.TIMESTAMPWITHTIMEZONE(6));
+        return new AnyPair(
+                "uuid, timestamptz",
+                ArchivePair.of(hot, hot.twin("public", "events_archive"), id, age),
+                "id uuid PRIMARY KEY, at timestamptz NOT NULL",
+                "SELECT md5(i::text)::uuid, timezone('UTC', " + AGE + ") FROM generate_series(1, 43) i");
+    }
+
+    private static AnyPair twoZonedAges() {
+        ForeignTable hot = new ForeignTable("public", "jobs");
+        TableField<Record, Integer> id = hot.column("id", SQLDataType.INTEGER);
+        TableField<Record, OffsetDateTime> ended = hot.column("ended", SQLDataType.TIMESTAMPWITHTIMEZONE);
+        TableField<Record, OffsetDateTime> begun = hot.column("begun", SQLDataType.TIMESTAMPWITHTIMEZONE);
+        return new AnyPair(
+                "two timestamptz ages",
+                ArchivePair.of(hot, hot.twin("public", "jobs_archive"), id, ended, begun),
+                "id integer PRIMARY KEY, ended timestamptz, begun timestamptz",
+                "SELECT i, CASE WHEN i % 3 <> 0 OR i = 43 THEN a END, CASE WHEN i % 3 = 0 THEN a ELSE '1999-01-01' END"
+                        + " FROM (SELECT i, CASE WHEN i = 1 THEN '-infinity' ELSE timezone('UTC', " + AGE + ") END AS a"
+                        + " FROM generate_series(1, 43) i) s");
+    }
+
+    private static AnyPair days() {
+        ForeignTable hot = new ForeignTable("public", "daily");
+        TableField<Record, String> name = hot.column("name", SQLDataType.VARCHAR(40));
+        TableField<Record, java.time.LocalDate> day = hot.column("day", SQLDataType.LOCALDATE);
+        return new AnyPair(
+                "text, date",
+                ArchivePair.of(hot, hot.twin("public", "daily_archive"), name, day),
+                "name varchar(40) PRIMARY KEY, day date NOT NULL",
+                "SELECT 'Größe \"' || i || '\\, {', (" + AGE + ")::date - i / 9 FROM generate_series(1, 43) i");
+    }
+
+    private static AnyPair hourlyBuckets() {
+        ForeignTable hot = new ForeignTable("public", "buckets");
+        TableField<Record, Integer> tenant = hot.column("tenant", SQLDataType.INTEGER);
+        TableField<Record, String> meter = hot.column("meter", SQLDataType.VARCHAR(20));
+        TableField<Record, LocalDateTime> hour = hot.column("hour", SQLDataType.LOCALDATETIME);
+        hot.key(tenant, meter, hour);
+        return new AnyPair(
+                "three key columns, one of them the age, many rows of one age",
+                ArchivePair.of(
+                        hot,
+                        hot.twin("public", "buckets_archive"),
+                        hot.getPrimaryKey().getFields(),
+                        hour),
+                "tenant integer, meter varchar(20), hour timestamp, amount numeric, PRIMARY KEY (tenant, meter, hour)",
+                "SELECT i / 3, 'm, {\"' || i % 3, CASE WHEN i <= 40 THEN timestamp '2021-03-14 02:00' ELSE '2100-01-01' END,"
+                        + " i / 7.0 FROM generate_series(1, 43) i");
+    }
+
+    private static AnyPair quotedNames() {
+        ForeignTable hot = new ForeignTable("Metering, data", "Order");
+        TableField<Record, UUID> first = hot.column("Select", SQLDataType.UUID);
+        TableField<Record, OffsetDateTime> second = hot.column("Größe", SQLDataType.TIMESTAMPWITHTIMEZONE);
+        TableField<Record, OffsetDateTime> age = hot.column("from", SQLDataType.TIMESTAMPWITHTIMEZONE);
+        return new AnyPair(
+                "quoted names in other schemas, a key of uuid and timestamptz",
+                ArchivePair.of(hot, hot.twin("cold \"store\"", "order.archive"), List.of(first, second), age),
+                "\"Select\" uuid, \"Größe\" timestamptz, \"from\" timestamptz, PRIMARY KEY (\"Größe\", \"Select\")",
+                "SELECT md5((i / 2)::text)::uuid, timezone('UTC', " + AGE + ") + i % 2 * interval '1 us',"
+                        + " timezone('UTC', " + AGE + ") FROM generate_series(1, 43) i");
+    }
+
+    private static AnyPair manyTypes() {
+        ForeignTable hot = new ForeignTable("public", "typed");
+        TableField<Record, Long> id = hot.column("id", SQLDataType.BIGINT);
+        TableField<Record, LocalDateTime> age = hot.column("at", SQLDataType.LOCALDATETIME);
+        return new AnyPair(
+                "json, jsonb, arrays, enums and more",
+                ArchivePair.of(hot, hot.twin("public", "typed_archive"), id, age),
+                "id bigint PRIMARY KEY, at timestamp, j json, b jsonb, n int[], t text[][], m mood, ms mood[], x xml,"
+                        + " raw bytea, ip inet, span tstzrange, f float8, d numeric, v interval, bits bit varying, p point",
+                "SELECT i, " + AGE
+                        + ", '{\"b\": 1,  \"a\": [null], \"b\": 2}', '{\"b\": 1, \"a\": 1.50}', ARRAY[i, null],"
+                        + " '[2:3][0:1]={{a,\"b,\"},{NULL,\"NULL\"}}', 'so so', '{good,NULL,\"so so\"}', '<a  b=\"1\"/>',"
+                        + " decode(md5(i::text), 'hex'), '10.0.0.1/8', '[2021-01-01 00:00+00,)',"
+                        + " CASE i % 4 WHEN 0 THEN 'NaN' WHEN 1 THEN '-Infinity' WHEN 2 THEN '-0' ELSE 1e-300 END::float8,"
+                        + " CASE i % 2 WHEN 0 THEN 'NaN' ELSE 1.000 END::numeric, '1 mon -1 day 24:00:00', B'0010', '(1,-0)'"
+                        + " FROM generate_series(1, 43) i");
+    }
+
+    private static AnyPair manyColumns() {
+        ForeignTable hot = new ForeignTable("public", "wide");
+        TableField<Record, java.math.BigDecimal> id = hot.column("id", SQLDataType.DECIMAL(20, 3));
+        TableField<Record, LocalDateTime> age = hot.column("at", SQLDataType.LOCALDATETIME);
+        String columns = IntStream.rangeClosed(1, 60)
+                .mapToObj(column -> "c" + column + " integer")
+                .collect(Collectors.joining(", "));
+        String values =
+                IntStream.rangeClosed(1, 60).mapToObj(column -> "i * " + column).collect(Collectors.joining(", "));
+        return new AnyPair(
+                "62 columns, numeric",
+                ArchivePair.of(hot, hot.twin("public", "wide_archive"), id, age),
+                "id numeric(20, 3) PRIMARY KEY, at timestamp, " + columns,
+                "SELECT i / 8.0, " + AGE + ", " + values + " FROM generate_series(1, 43) i");
+    }
+
+    private static AnyPair generatedColumns() {
+        ForeignTable hot = new ForeignTable("public", "computed");
+        TableField<Record, Long> id = hot.column("id", SQLDataType.BIGINT);
+        TableField<Record, LocalDateTime> age = hot.column("at", SQLDataType.LOCALDATETIME);
+        hot.column("twice", SQLDataType.BIGINT);
+        return new AnyPair(
+                "identity and expression, generated always",
+                ArchivePair.of(hot, hot.twin("public", "computed_archive"), id, age),
+                "id bigint {always as identity} PRIMARY KEY, at timestamp, twice bigint {always as (id * 2) stored}",
+                "(at) SELECT " + AGE + " FROM generate_series(1, 43) i");
+    }
+
+    private static AnyPair onlySome() {
+        ForeignTable hot = new ForeignTable("public", "invoices");
+        TableField<Record, Integer> id = hot.column("id", SQLDataType.INTEGER);
+        TableField<Record, LocalDateTime> age = hot.column("at", SQLDataType.LOCALDATETIME);
+        TableField<Record, String> state = hot.column("state", SQLDataType.VARCHAR);
+        TableField<Record, Boolean> disputed = hot.column("disputed", SQLDataType.BOOLEAN);
+        return new AnyPair(
+                "an extra condition",
+                ArchivePair.of(hot, hot.twin("public", "invoices_archive"), id, age)
+                        .where(state.eq("paid"))
+                        .where(disputed.isFalse()),
+                "id integer PRIMARY KEY, at timestamp, state varchar, disputed boolean",
+                "SELECT i, CASE WHEN i IN (41, 42) THEN timestamp '1999-01-01' ELSE " + AGE + " END,"
+                        + " CASE i WHEN 41 THEN 'open' ELSE 'paid' END, CASE WHEN i <> 42 THEN false END"
+                        + " FROM generate_series(1, 43) i");
+    }
+
+    private static AnyPair binaryKey() {
+        ForeignTable hot = new ForeignTable("public", "digests");
+        TableField<Record, byte[]> id = hot.column("id", SQLDataType.BLOB);
+        TableField<Record, LocalDateTime> age = hot.column("at", SQLDataType.LOCALDATETIME);
+        return new AnyPair(
+                "bytea, whose Java class has no equals",
+                ArchivePair.of(hot, hot.twin("public", "digests_archive"), id, age),
+                "id bytea PRIMARY KEY, at timestamp",
+                "SELECT decode(md5(i::text), 'hex'), " + AGE + " FROM generate_series(1, 43) i");
+    }
+
+    private static AnyPair timestampKey() {
+        ForeignTable hot = new ForeignTable("public", "ticks");
+        TableField<Record, java.sql.Timestamp> at = hot.column("at", SQLDataType.TIMESTAMP);
+        return new AnyPair(
+                "a timestamp as the key and the age, of java.sql.Timestamp",
+                ArchivePair.of(hot, hot.twin("public", "ticks_archive"), at, at),
+                "at timestamp PRIMARY KEY, value real",
+                "SELECT " + AGE + " + i * interval '1 us', i / 3.0 FROM generate_series(1, 43) i");
+    }
+
+    private static AnyPair enumKey() {
+        ForeignTable hot = new ForeignTable("public", "votes");
+        TableField<Record, Mood> mood = hot.column("mood", SQLDataType.VARCHAR.asEnumDataType(Mood.class));
+        TableField<Record, Integer> voter = hot.column("voter", SQLDataType.INTEGER);
+        TableField<Record, LocalDateTime> age = hot.column("at", SQLDataType.LOCALDATETIME);
+        return new AnyPair(
+                "an enum in the key",
+                ArchivePair.of(hot, hot.twin("public", "votes_archive"), List.of(voter, mood), age),
+                "mood mood, voter integer, at timestamp, PRIMARY KEY (mood, voter)",
+                "SELECT CASE i % 2 WHEN 0 THEN 'so so' ELSE 'good' END::mood, i / 2, " + AGE
+                        + " FROM generate_series(1, 43) i");
+    }
+
+    private static AnyPair paddedKey() {
+        ForeignTable hot = new ForeignTable("public", "codes");
+        TableField<Record, String> code = hot.column("code", SQLDataType.CHAR(8));
+        TableField<Record, LocalDateTime> age = hot.column("at", SQLDataType.LOCALDATETIME);
+        return new AnyPair(
+                "char(8)",
+                ArchivePair.of(hot, hot.twin("public", "codes_archive"), code, age),
+                "code char(8) PRIMARY KEY, at timestamp",
+                "SELECT 'c' || i, " + AGE + " FROM generate_series(1, 43) i");
+    }
+
+    @ParameterizedTest
+    @MethodSource("pairs")
+    void a_pair_gets_plan_sweep_metrics_history_verification_and_restore(AnyPair any) {
+        any.create(db);
+        ArchivePair<?> pair = any.pair();
+        ArchiveSettings settings = ArchiveSettings.defaults().withBatchSize(7);
+        SimpleMeterRegistry registry = new SimpleMeterRegistry();
+
+        Plan plan = new Planner(pair, db.archiver(), settings).plan(1000, new StopSignal());
+        assertThat(plan.schemaDifferences()).isEmpty();
+        assertThat(plan.missingGrants()).isEmpty();
+        assertThat(plan.backlog().rows()).isEqualTo(40);
+        assertThat(plan.backlog().exact()).isTrue();
+        assertThat(plan.backlog().months().stream().mapToLong(Plan.Month::rows).sum())
+                .isEqualTo(40);
+        assertThat(plan.overlap().identical() + plan.overlap().different()).isZero();
+        new Verifier(pair, db::connectAsOwner, settings).takeBaseline();
+
+        SweepResult sweep = Archiver.builder(pair, db.archiver())
+                .settings(settings)
+                .listener(new SweepMetrics(registry))
+                .build()
+                .sweep();
+
+        any.assertMoved(db);
+        assertThat(sweep.stopReason()).isEqualTo(StopReason.DRAINED);
+        assertThat(sweep.rowsMoved()).isEqualTo(40);
+        assertThat(sweep.keptRowsBack()).isFalse();
+        assertThat(sweep.batches()).isBetween(6L, 8L);
+        assertThat(registry.get(SweepMetrics.ROWS_MOVED)
+                        .tag(SweepMetrics.TABLE, sweep.table())
+                        .counter()
+                        .count())
+                .isEqualTo(40);
+        assertThat(new SweepHistory(pair, db.archiver(), settings).newest(1))
+                .singleElement()
+                .satisfies(past -> {
+                    assertThat(past.sweepId()).isEqualTo(sweep.sweepId());
+                    assertThat(past.rowsMoved()).isEqualTo(40);
+                });
+        assertThat(verify(pair).clean()).isTrue();
+        assertThat(verify(pair).surplus()).isZero();
+
+        Archiver restorer =
+                Archiver.builder(pair, db.restorer()).settings(settings).build();
+        RowFilter all = RowFilter.ages(null, FOREVER);
+        if (any.generated()) {
+            assertThat(catchThrowableOfType(
+                                    SchemaDriftException.class,
+                                    () -> restorer.restore(all, null, "audit", new StopSignal()))
+                            .differences())
+                    .containsExactly(
+                            "hot public.computed column id is GENERATED ALWAYS: it takes no copy",
+                            "hot public.computed column twice is GENERATED ALWAYS: it takes no copy");
+            any.assertMoved(db);
+            return;
+        }
+        assertThat(restorer.previewRestore(all).restorable()).isEqualTo(40);
+        RestoreResult restored = restorer.restore(all, null, "audit", new StopSignal());
+
+        any.assertAllHot(db);
+        assertThat(restored.counts().rowsMoved()).isEqualTo(40);
+        SweepResult held = archiver(pair).sweep();
+        assertThat(held.rowsMoved()).isZero();
+        assertThat(held.stopReason()).isEqualTo(StopReason.DRAINED);
+        any.assertAllHot(db);
+        restorer.holds().release(restored.hold().id());
+        assertThat(archiver(pair).sweep().rowsMoved()).isEqualTo(40);
+        any.assertMoved(db);
+        assertThat(verify(pair).clean()).isTrue();
+    }
+
+    @ParameterizedTest
+    @MethodSource("pairs")
+    void a_row_whose_key_is_archived_with_other_content_stays_and_is_named_by_its_key(AnyPair any) {
+        any.create(db);
+        any.archiveTwins(db);
+
+        Plan plan = new Planner(any.pair(), db.archiver(), ArchiveSettings.defaults()).plan(1000, new StopSignal());
+        SweepResult sweep = archiver(any.pair()).sweep();
+
+        assertThat(sweep.rowsAlreadyArchived()).isEqualTo(any.changeable() ? 39 : 40);
+        assertThat(sweep.rowsInConflict()).isEqualTo(any.changeable() ? 1 : 0);
+        assertThat(plan.overlap().identical()).isEqualTo(sweep.rowsAlreadyArchived());
+        assertThat(plan.overlap().differentIds()).isEqualTo(sweep.conflictingIds());
+        Verification verification = verify(any.pair());
+        assertThat(verification.differentIds()).isEqualTo(sweep.conflictingIds());
+        assertThat(verification.identical()).isZero();
+        assertThat(db.number("SELECT count(*) FROM " + any.hot())).isEqualTo(any.changeable() ? 4 : 3);
+    }
+
+    @Test
+    void keys_of_several_columns_are_told_as_an_array_of_them() {
+        AnyPair any = hourlyBuckets();
+        any.create(db);
+        any.archiveTwins(db);
+
+        assertThat(archiver(any.pair()).sweep().conflictingIds())
+                .containsExactly("{0,\"m, {\\\"1\",\"2021-03-14 02:00:00\"}");
+    }
+
+    @Test
+    void batches_by_a_key_of_several_columns_look_up_each_row_by_its_index() throws SQLException {
+        AnyPair any = hourlyBuckets();
+        any.create(db);
+        any.archiveTwins(db);
+        Set<String> statements = Collections.synchronizedSet(new LinkedHashSet<>());
+        ConnectionSource recorded = new TappedConnections(db.archiver(), (sql, connection) -> {
+            if (sql.contains("\"buckets") && (sql.contains("unnest") || sql.contains(" order by "))) {
+                statements.add(sql);
+            }
+        });
+        Archiver.builder(any.pair(), recorded).build().sweep();
+        db.execute("INSERT INTO buckets SELECT i, i, timestamp '2021-01-01', 0 FROM generate_series(100, 50000) i;"
+                + " ANALYZE buckets");
+
+        assertThat(statements).hasSizeGreaterThanOrEqualTo(4);
+        try (Connection connection = db.connectAsArchiver()) {
+            connection.setAutoCommit(false);
+            TestDatabase.execute(
+                    connection,
+                    TransactionLimits.batch(ArchiveSettings.defaults()).sql());
+            for (String sql : statements) {
+                String plan = PlanTest.plan(connection, sql);
+                assertThat(plan).as(sql).doesNotContain("Seq Scan", "Bitmap", "Hash Join", "Merge Join");
+                assertThat(PlanTest.indexes(plan))
+                        .as(sql + "\n" + plan)
+                        .isNotEmpty()
+                        .isSubsetOf("buckets_pkey", "buckets_archive_pkey", "buckets_hour_idx");
+                if (sql.contains(".ctid = any(")) {
+                    assertThat(plan)
+                            .as(sql)
+                            .contains("Tid Scan")
+                            .containsPattern("Index Cond: \\(+tenant = .* AND .*meter\\S* = .* AND \\(?hour = ");
+                }
+            }
+        }
+    }
+
+    @Test
+    void a_row_that_no_longer_meets_the_extra_condition_when_it_is_locked_stays() {
+        AnyPair any = onlySome();
+        any.create(db);
+
+        SweepResult sweep = Archiver.builder(any.pair(), db.archiver())
+                .settings(ArchiveSettings.defaults().withBatchSize(30))
+                .listener(
+                        UsageRows.afterBatch(1, () -> db.execute("UPDATE invoices SET disputed = true WHERE id = 35")))
+                .build()
+                .sweep();
+
+        assertThat(sweep.stopReason()).isEqualTo(StopReason.DRAINED);
+        assertThat(sweep.rowsMoved()).isEqualTo(39);
+        assertThat(db.strings("SELECT id FROM invoices ORDER BY id")).containsExactly("35", "41", "42", "43");
+    }
+
+    @Test
+    void a_zoned_age_expires_by_the_moment_that_it_is() {
+        AnyPair any = uuidAndZonedAge();
+        any.create(db);
+        db.execute("DELETE FROM events; INSERT INTO events VALUES"
+                + " (md5('1')::uuid, '2025-05-15 11:59:59.999999+00'), (md5('2')::uuid, '2025-05-15 12:00+00')");
+
+        cutoffAtNoon(any);
+
+        assertThat(db.strings("SELECT timezone('UTC', at) FROM events")).containsExactly("2025-05-15 12:00:00");
+        assertThat(db.strings("SELECT timezone('UTC', at) FROM events_archive"))
+                .containsExactly("2025-05-15 11:59:59.999999");
+    }
+
+    @Test
+    void a_day_expires_when_the_cutoff_has_reached_its_end() {
+        AnyPair any = days();
+        any.create(db);
+        db.execute(
+                "DELETE FROM daily; INSERT INTO daily VALUES ('before', '2025-05-14'), ('of the cutoff', '2025-05-15')");
+
+        cutoffAtNoon(any);
+
+        assertThat(db.strings("SELECT name FROM daily")).containsExactly("of the cutoff");
+        assertThat(db.strings("SELECT name FROM daily_archive")).containsExactly("before");
+    }
+
+    @Test
+    void a_filter_by_the_time_of_a_day_is_refused_where_ages_are_days() {
+        AnyPair any = days();
+        any.create(db);
+        Archiver restorer = Archiver.builder(any.pair(), db.restorer()).build();
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(
+                        () -> restorer.previewRestore(RowFilter.ages(null, LocalDateTime.parse("2025-01-01T10:00"))))
+                .withMessage("to 2025-01-01 10:00: ages of public.daily are days; leave out the time of day");
+    }
+
+    @Test
+    void a_filter_by_ids_is_refused_where_the_key_has_several_columns() {
+        AnyPair any = hourlyBuckets();
+        any.create(db);
+        Archiver restorer = Archiver.builder(any.pair(), db.restorer()).build();
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> restorer.restore(RowFilter.ids("1", "2"), null, "audit", new StopSignal()))
+                .withMessage("ids 1..2: the key of public.buckets has several columns; name rows by their age instead");
+    }
+
+    @Test
+    void a_key_that_has_not_exactly_the_columns_of_the_primary_key_is_refused() {
+        AnyPair any = hourlyBuckets();
+        any.create(db);
+        ForeignTable hot = (ForeignTable) any.pair().hot();
+        for (List<TableField<Record, ?>> key : List.of(
+                hot.getPrimaryKey().getFields().subList(0, 2),
+                List.of(field(hot, "amount"), field(hot, "hour"), field(hot, "tenant")))) {
+            Archiver archiver = Archiver.builder(
+                            ArchivePair.of(
+                                    hot,
+                                    any.pair().archive(),
+                                    key,
+                                    hot.getPrimaryKey().getFields().get(2)),
+                            db.archiver())
+                    .build();
+
+            assertThat(catchThrowableOfType(SchemaDriftException.class, archiver::sweep)
+                            .differences())
+                    .contains("hot public.buckets has no primary key or full unique index on exactly "
+                            + key.stream().map(TableField::getName).collect(Collectors.joining(", ")) + ", not null");
+        }
+    }
+
+    @Test
+    void a_pair_of_unfit_ages_or_without_a_key_is_refused_when_it_is_made() {
+        ForeignTable hot = new ForeignTable("public", "hot");
+        TableField<Record, Integer> id = hot.column("id", SQLDataType.INTEGER);
+        TableField<Record, LocalTime> time = hot.column("at", SQLDataType.LOCALTIME);
+        TableField<Record, OffsetDateTime> zoned = hot.column("zoned", SQLDataType.TIMESTAMPWITHTIMEZONE);
+        @SuppressWarnings({"unchecked", "rawtypes"}) // as in code without generics
+        TableField<Record, OffsetDateTime> naive = (TableField) hot.column("naive", SQLDataType.LOCALDATETIME);
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ArchivePair.of(hot, hot, id, time))
+                .withMessage("age column at of table hot is time: it must be timestamp, timestamptz or date");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ArchivePair.of(hot, hot, id, zoned, naive))
+                .withMessage("age columns zoned and naive of table hot are of different types: they must be of one");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ArchivePair.of(hot, hot, List.of(), zoned))
+                .withMessage("key of table hot has no column: it must have one at least");
+    }
+
+    @Test
+    void grants_that_are_missing_are_told_as_statements_that_work() {
+        AnyPair any = quotedNames();
+        any.create(db);
+        db.execute("REVOKE ALL ON " + any.hot() + ", " + any.archive() + " FROM " + TestDatabase.ARCHIVER
+                + "; REVOKE ALL ON SCHEMA \"Metering, data\" FROM " + TestDatabase.ARCHIVER);
+
+        for (int round = 0; round < 2; round++) {
+            List<String> missing = new Planner(any.pair(), db.archiver(), ArchiveSettings.defaults())
+                    .plan(1000, new StopSignal())
+                    .missingGrants();
+            assertThat(missing).isNotEmpty();
+            missing.forEach(db::execute);
+        }
+
+        assertThat(archiver(any.pair()).sweep().rowsMoved()).isEqualTo(40);
+        any.assertMoved(db);
+    }
+
+    private static TableField<Record, ?> field(ForeignTable table, String name) {
+        return table.getPrimaryKey().getFields().stream()
+                .filter(column -> column.getName().equals(name))
+                .findFirst()
+                .orElseGet(() -> table.column(name, SQLDataType.NUMERIC));
+    }
+
+    private void cutoffAtNoon(AnyPair any) {
+        SweepResult sweep = Archiver.builder(any.pair(), db.archiver())
+                .clock(UsageRows.clockAt(LocalDateTime.parse("2026-06-15T12:00")))
+                .build()
+                .sweep();
+        assertThat(sweep.cutoff()).isEqualTo(LocalDateTime.parse("2025-05-15T12:00"));
+    }
+
+    private Archiver archiver(ArchivePair<?> pair) {
+        return Archiver.builder(pair, db.archiver())
+                .settings(ArchiveSettings.defaults().withBatchSize(7))
+                .build();
+    }
+
+    private Verification verify(ArchivePair<?> pair) {
+        return new Verifier(pair, db.archiver(), ArchiveSettings.defaults())
+                .verify(Duration.ofMinutes(1), cost -> {}, new StopSignal());
+    }
+
+    private enum Mood implements org.jooq.EnumType {
+        GOOD("good"),
+        SO_SO("so so");
+
+        private final String literal;
+
+        Mood(String literal) {
+            this.literal = literal;
+        }
+
+        @Override
+        public String getLiteral() {
+            return literal;
+        }
+
+        @Override
+        public String getName() {
+            return "mood";
+        }
+
+        @Override
+        public org.jooq.Schema getSchema() {
+            return org.jooq.impl.DSL.schema(org.jooq.impl.DSL.name("public"));
+        }
+    }
+}
