@@ -70,7 +70,7 @@ public final class ArchivePair<K> {
         for (TableField<?, ?> age : ages) {
             if (NaiveUtc.kind(age.getDataType()) == NaiveUtc.Kind.OTHER) {
                 throw new IllegalArgumentException("age column " + age.getName() + " of table " + hot.getName() + " is "
-                        + NaiveUtc.typeName(age.getDataType()) + ": it must be timestamp, timestamptz or date");
+                        + PlainType.name(age.getDataType()) + ": it must be timestamp, timestamptz or date");
             }
         }
         if (ages.stream()

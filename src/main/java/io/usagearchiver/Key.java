@@ -5,7 +5,6 @@ import java.util.Collection;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.jooq.Condition;
-import org.jooq.DataType;
 import org.jooq.Field;
 import org.jooq.Table;
 import org.jooq.impl.DSL;
@@ -17,7 +16,7 @@ import org.jooq.impl.SQLDataType;
  * <p>Values cross JDBC as the text that PostgreSQL gives them, that of several columns as one array of texts. Text reads
  * back as the same value whatever its type is and whatever Java class the generated code has for it, and two texts are
  * equal in Java when they are the same: not so for a {@code byte[]}, or for a {@code timestamp} in a zone with daylight
- * saving. Many values are one bind, so that a statement has the same text for any number of them.
+ * saving.
  */
 final class Key {
     private final Table<?> table;
@@ -64,12 +63,12 @@ final class Key {
 
     private List<Field<?>> values(Field<String> key) {
         if (columns.size() == 1) {
-            return List.of(key.cast(columns.get(0).getDataType()));
+            return List.of(PlainType.cast(key, columns.get(0).getDataType()));
         }
         return IntStream.range(0, columns.size())
-                .<Field<?>>mapToObj(index -> DSL.field(
-                                "(cast({0} as varchar[]))[{1}]", SQLDataType.VARCHAR, key, DSL.inline(index + 1))
-                        .cast(columns.get(index).getDataType()))
+                .<Field<?>>mapToObj(index -> PlainType.cast(
+                        DSL.field("(cast({0} as varchar[]))[{1}]", SQLDataType.VARCHAR, key, DSL.inline(index + 1)),
+                        columns.get(index).getDataType()))
                 .toList();
     }
 
@@ -98,7 +97,6 @@ final class Key {
     }
 
     private static <T> Condition among(Field<T> column, Collection<String> keys) {
-        DataType<T[]> type = column.getDataType().array();
-        return column.eq(DSL.any(array(keys).cast(type)));
+        return column.eq(DSL.any(PlainType.cast(keys, column.getDataType())));
     }
 }

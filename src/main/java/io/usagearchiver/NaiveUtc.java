@@ -4,13 +4,10 @@ import java.time.Duration;
 import java.time.LocalDateTime;
 import java.time.temporal.ChronoUnit;
 import org.jooq.Condition;
-import org.jooq.Configuration;
 import org.jooq.DSLContext;
 import org.jooq.DataType;
 import org.jooq.Field;
-import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
-import org.jooq.impl.DefaultConfiguration;
 import org.jooq.impl.SQLDataType;
 
 /**
@@ -23,8 +20,6 @@ import org.jooq.impl.SQLDataType;
 final class NaiveUtc {
     /** The database's clock. It goes on within a transaction. */
     static final Field<LocalDateTime> NOW = DSL.field("timezone('UTC', clock_timestamp())", SQLDataType.LOCALDATETIME);
-
-    private static final Configuration POSTGRES = new DefaultConfiguration().set(SQLDialect.POSTGRES);
 
     private NaiveUtc() {}
 
@@ -65,7 +60,7 @@ final class NaiveUtc {
     static <T> Field<T> moment(String text, DataType<T> type) {
         return kind(type) == Kind.ZONED
                 ? DSL.field("timezone('UTC', {0})", type, DSL.val(text).cast(SQLDataType.LOCALDATETIME))
-                : DSL.val(text).cast(type);
+                : PlainType.cast(DSL.val(text), type);
     }
 
     /** That a column is before a moment. */
@@ -92,19 +87,12 @@ final class NaiveUtc {
 
     /** What a type of generated code means in PostgreSQL, whatever its Java class is. */
     static Kind kind(DataType<?> type) {
-        String name = typeName(type);
-        if (name.equals("date")) {
-            return Kind.DAY;
-        }
-        if (!name.startsWith("timestamp")) {
-            return Kind.OTHER;
-        }
-        return name.endsWith("with time zone") || name.startsWith("timestamptz") ? Kind.ZONED : Kind.NAIVE;
-    }
-
-    /** PostgreSQL's name of a type. */
-    static String typeName(DataType<?> type) {
-        return type.getCastTypeName(POSTGRES);
+        return switch (PlainType.name(type)) {
+            case "timestamp", "timestamp without time zone" -> Kind.NAIVE;
+            case "timestamp with time zone", "timestamptz" -> Kind.ZONED;
+            case "date" -> Kind.DAY;
+            default -> Kind.OTHER;
+        };
     }
 
     /** The Java value of a finite moment that {@link #text} gave. */

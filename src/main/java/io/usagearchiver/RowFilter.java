@@ -135,8 +135,8 @@ public record RowFilter(
     }
 
     private static <K> boolean inOrder(DSLContext tx, DataType<K> type, String minId, String maxId) {
-        return tx.fetchExists(DSL.selectOne()
-                .where(DSL.val(minId).cast(type).le(DSL.val(maxId).cast(type))));
+        return tx.fetchExists(
+                DSL.selectOne().where(PlainType.cast(DSL.val(minId), type).le(PlainType.cast(DSL.val(maxId), type))));
     }
 
     private static void requireColumn(ArchivePair<?> pair, String column, @Nullable Long value) {
@@ -148,7 +148,8 @@ public record RowFilter(
 
     private static void requireId(DSLContext tx, ArchivePair<?> pair, String id) {
         try {
-            tx.select(DSL.val(id).cast(pair.key().get(0).getDataType())).fetch();
+            tx.select(PlainType.cast(DSL.val(id), pair.key().get(0).getDataType()))
+                    .fetch();
         } catch (DataAccessException e) {
             if (!Faults.isData(e)) {
                 throw e;
@@ -197,9 +198,7 @@ public record RowFilter(
 
     private static <K> Condition bound(
             Field<K> key, @Nullable String id, BiFunction<Field<K>, Field<K>, Condition> comparison) {
-        return id == null
-                ? DSL.noCondition()
-                : comparison.apply(key, DSL.val(id).cast(key.getDataType()));
+        return id == null ? DSL.noCondition() : comparison.apply(key, PlainType.cast(DSL.val(id), key.getDataType()));
     }
 
     private static Condition equal(Table<?> side, String column, @Nullable Long value) {

@@ -116,7 +116,7 @@ final class SchemaCheck {
         typed.addAll(pair.key());
         for (Field<?> field : typed) {
             LiveTable.Column column = hot.columns().get(field.getName());
-            String type = field.getDataType().getCastTypeName(tx.configuration());
+            String type = PlainType.name(field.getDataType());
             String generated = tx.select(DSL.field("format_type(to_regtype({0}), null)", String.class, DSL.val(type)))
                     .fetchSingle()
                     .value1();
@@ -202,7 +202,10 @@ final class SchemaCheck {
             differ(
                     side,
                     Shape.name(table),
-                    "grants this role no " + privilege + "; apply sql/06-restore-grants.sql for a role of its own");
+                    "grants this role no " + privilege + "; "
+                            + (pair == UsageDetails.PAIR || table.equals(USAGE_ARCHIVE_HOLD)
+                                    ? "apply sql/06-restore-grants.sql for a role of its own"
+                                    : "grant it to a role of its own, as sql/06-restore-grants.sql does"));
         }
     }
 

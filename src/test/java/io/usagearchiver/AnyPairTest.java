@@ -98,10 +98,10 @@ class AnyPairTest {
 
     private static AnyPair days() {
         ForeignTable hot = new ForeignTable("public", "daily");
-        TableField<Record, String> name = hot.column("name", SQLDataType.VARCHAR(40));
+        TableField<Record, String> name = hot.column("name", SQLDataType.VARCHAR(3));
         TableField<Record, java.time.LocalDate> day = hot.column("day", SQLDataType.LOCALDATE);
         return new AnyPair(
-                "text, date",
+                "text, longer than the generated code has it, date",
                 ArchivePair.of(hot, hot.twin("public", "daily_archive"), name, day),
                 "name varchar(40) PRIMARY KEY, day date NOT NULL",
                 "SELECT 'Größe \"' || i || '\\, {', (" + AGE + ")::date - i / 9 FROM generate_series(1, 43) i");
@@ -158,7 +158,7 @@ class AnyPairTest {
 
     private static AnyPair manyColumns() {
         ForeignTable hot = new ForeignTable("public", "wide");
-        TableField<Record, java.math.BigDecimal> id = hot.column("id", SQLDataType.DECIMAL(20, 3));
+        TableField<Record, java.math.BigDecimal> id = hot.column("id", SQLDataType.DECIMAL(20, 1));
         TableField<Record, LocalDateTime> age = hot.column("at", SQLDataType.LOCALDATETIME);
         String columns = IntStream.rangeClosed(1, 60)
                 .mapToObj(column -> "c" + column + " integer")
@@ -166,7 +166,7 @@ class AnyPairTest {
         String values =
                 IntStream.rangeClosed(1, 60).mapToObj(column -> "i * " + column).collect(Collectors.joining(", "));
         return new AnyPair(
-                "62 columns, numeric",
+                "62 columns, numeric of more digits than the generated code has",
                 ArchivePair.of(hot, hot.twin("public", "wide_archive"), id, age),
                 "id numeric(20, 3) PRIMARY KEY, at timestamp, " + columns,
                 "SELECT i / 8.0, " + AGE + ", " + values + " FROM generate_series(1, 43) i");
@@ -214,9 +214,9 @@ class AnyPairTest {
 
     private static AnyPair timestampKey() {
         ForeignTable hot = new ForeignTable("public", "ticks");
-        TableField<Record, java.sql.Timestamp> at = hot.column("at", SQLDataType.TIMESTAMP);
+        TableField<Record, java.sql.Timestamp> at = hot.column("at", SQLDataType.TIMESTAMP(0));
         return new AnyPair(
-                "a timestamp as the key and the age, of java.sql.Timestamp",
+                "a timestamp as the key and the age, of java.sql.Timestamp without fractions",
                 ArchivePair.of(hot, hot.twin("public", "ticks_archive"), at, at),
                 "at timestamp PRIMARY KEY, value real",
                 "SELECT " + AGE + " + i * interval '1 us', i / 3.0 FROM generate_series(1, 43) i");
@@ -237,10 +237,10 @@ class AnyPairTest {
 
     private static AnyPair paddedKey() {
         ForeignTable hot = new ForeignTable("public", "codes");
-        TableField<Record, String> code = hot.column("code", SQLDataType.CHAR(8));
+        TableField<Record, String> code = hot.column("code", SQLDataType.CHAR(2));
         TableField<Record, LocalDateTime> age = hot.column("at", SQLDataType.LOCALDATETIME);
         return new AnyPair(
-                "char(8)",
+                "char(8), which the generated code has shorter",
                 ArchivePair.of(hot, hot.twin("public", "codes_archive"), code, age),
                 "code char(8) PRIMARY KEY, at timestamp",
                 "SELECT 'c' || i, " + AGE + " FROM generate_series(1, 43) i");
@@ -513,6 +513,20 @@ class AnyPairTest {
 
         assertThat(archiver(any.pair()).sweep().rowsMoved()).isEqualTo(40);
         any.assertMoved(db);
+    }
+
+    @Test
+    void a_role_that_may_not_restore_a_pair_is_told_what_to_grant() {
+        AnyPair any = bigintIdentity();
+        any.create(db);
+
+        assertThat(catchThrowableOfType(
+                                SchemaDriftException.class,
+                                () -> archiver(any.pair())
+                                        .restore(RowFilter.ids("1", null), null, "audit", new StopSignal()))
+                        .differences())
+                .contains("archive public.orders_archive grants this role no DELETE; grant it to a role of its own, as"
+                        + " sql/06-restore-grants.sql does");
     }
 
     private static TableField<Record, ?> field(ForeignTable table, String name) {

@@ -42,7 +42,7 @@ class RetryTest {
     @ValueSource(
             strings = {
                 "set transaction",
-                "select \"public\".\"model_usage_details\".\"id\", cast",
+                "select cast(\"public\".\"model_usage_details\".\"id\" as varchar), cast",
                 "for update",
                 "insert into",
                 "delete from",

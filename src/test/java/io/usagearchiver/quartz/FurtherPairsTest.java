@@ -151,7 +151,8 @@ class FurtherPairsTest {
         String declared = Files.readString(Path.of("src/main/java/io/usagearchiver/MeteredUsage.java"))
                 .replaceAll("(?s)/\\*\\*.*?\\*/\\s*", "");
 
-        assertThat(block("java")).isEqualToIgnoringWhitespace(declared.substring(declared.indexOf("public final class")));
+        assertThat(block("java"))
+                .isEqualToIgnoringWhitespace(declared.substring(declared.indexOf("public final class")));
     }
 
     private static Properties linesOfTheReadme() throws IOException {
