@@ -35,7 +35,8 @@ import org.jooq.impl.DSL;
  * identity, {@code ALWAYS} takes no copy: make it a plain one there. Such a column of the hot table keeps rows from being
  * restored, not from being archived.
  *
- * <p>Tables are named with their schema, never found by a search path. Immutable.
+ * <p>Tables are named with their schema, never found by a search path. A hot table has one pair: sweeps of two would
+ * supersede each other. Immutable.
  *
  * @param <K> the Java type of the key, {@link Record} where it has several columns
  */
@@ -62,6 +63,14 @@ public final class ArchivePair<K> {
                 throw new IllegalArgumentException(
                         "table " + table.getName() + " has no schema: generate it with its schema's name");
             }
+        }
+        if (Shape.qualified(hot).equals(Shape.qualified(archive))) {
+            throw new IllegalArgumentException(
+                    "table " + Shape.name(hot) + " is both hot table and archive: they must be two");
+        }
+        if (key.stream().map(TableField::getName).distinct().count() < key.size()) {
+            throw new IllegalArgumentException("key of table " + hot.getName() + " has a column twice: "
+                    + key.stream().map(TableField::getName).toList());
         }
         if (key.isEmpty()) {
             throw new IllegalArgumentException(
@@ -91,7 +100,7 @@ public final class ArchivePair<K> {
      * @param archive the generated table that keeps expired rows
      * @param key the hot table's key, of one column; the archive's has the same name
      * @param age the hot table's age column
-     * @throws IllegalArgumentException if a table has no schema, or the age is of another type than those above
+     * @throws IllegalArgumentException if a table has no schema, both are one table, or the age is of another type than those above
      */
     public static <H extends Record, K> ArchivePair<K> of(
             Table<H> hot, Table<?> archive, TableField<H, K> key, TableField<H, ?> age) {
@@ -106,7 +115,7 @@ public final class ArchivePair<K> {
      * @param key the hot table's key, of one column; the archive's has the same name
      * @param age the hot table's age column
      * @param otherwise the age column, of the same type, of rows whose {@code age} is null
-     * @throws IllegalArgumentException if a table has no schema, or an age is of another type than those above
+     * @throws IllegalArgumentException if a table has no schema, both are one table, or an age is of another type than those above
      */
     public static <H extends Record, K, T> ArchivePair<K> of(
             Table<H> hot, Table<?> archive, TableField<H, K> key, TableField<H, T> age, TableField<H, T> otherwise) {
@@ -120,7 +129,7 @@ public final class ArchivePair<K> {
      * @param archive the generated table that keeps expired rows
      * @param key the hot table's key, such as {@code hot.getPrimaryKey().getFields()}; the archive's has the same names
      * @param age the hot table's age column
-     * @throws IllegalArgumentException if a table has no schema, the key no column, or the age is of another type than
+     * @throws IllegalArgumentException if a table has no schema, both are one table, the key has no column or one twice, or the age is of another type than
      *     those above
      */
     public static <H extends Record> ArchivePair<Record> of(
@@ -136,7 +145,7 @@ public final class ArchivePair<K> {
      * @param key the hot table's key, such as {@code hot.getPrimaryKey().getFields()}; the archive's has the same names
      * @param age the hot table's age column
      * @param otherwise the age column, of the same type, of rows whose {@code age} is null
-     * @throws IllegalArgumentException if a table has no schema, the key no column, or an age is of another type than
+     * @throws IllegalArgumentException if a table has no schema, both are one table, the key has no column or one twice, or an age is of another type than
      *     those above
      */
     public static <H extends Record, T> ArchivePair<Record> of(

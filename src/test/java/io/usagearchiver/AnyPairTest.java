@@ -3,11 +3,13 @@ package io.usagearchiver;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.usagearchiver.metrics.SweepMetrics;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
+import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.LocalDateTime;
@@ -16,8 +18,13 @@ import java.time.OffsetDateTime;
 import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -259,6 +266,7 @@ class AnyPairTest {
         assertThat(plan.missingGrants()).isEmpty();
         assertThat(plan.backlog().rows()).isEqualTo(40);
         assertThat(plan.backlog().exact()).isTrue();
+        assertThat(plan.backlog().oldestAge()).matches("\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d(\\.\\d+)?|-infinity");
         assertThat(plan.backlog().months().stream().mapToLong(Plan.Month::rows).sum())
                 .isEqualTo(40);
         assertThat(plan.overlap().identical() + plan.overlap().different()).isZero();
@@ -359,29 +367,88 @@ class AnyPairTest {
             }
         });
         Archiver.builder(any.pair(), recorded).build().sweep();
+        assertThat(statements).hasSizeGreaterThanOrEqualTo(4);
+
+        // Few rows: a plan that is made now serves when there are many.
+        for (String sql : statements) {
+            assertLooksUp(sql, planOfBatch(sql));
+        }
         db.execute("INSERT INTO buckets SELECT i, i, timestamp '2021-01-01', 0 FROM generate_series(100, 50000) i;"
                 + " ANALYZE buckets");
+        for (String sql : statements) {
+            String plan = planOfBatch(sql);
+            assertLooksUp(sql, plan);
+            assertThat(plan).as(sql).doesNotContain("Seq Scan", "Bitmap", "Hash Join", "Merge Join");
+            assertThat(PlanTest.indexes(plan))
+                    .as(sql + "\n" + plan)
+                    .isNotEmpty()
+                    .isSubsetOf("buckets_pkey", "buckets_archive_pkey", "buckets_hour_idx");
+        }
+    }
 
-        assertThat(statements).hasSizeGreaterThanOrEqualTo(4);
+    private static void assertLooksUp(String sql, String plan) {
+        if (sql.contains(".ctid = any(")) {
+            assertThat(plan)
+                    .as(sql)
+                    .contains("Tid Scan")
+                    .containsPattern("Index Cond: \\(+tenant = .* AND .*meter\\S* = .* AND \\(?hour = ");
+        }
+    }
+
+    private String planOfBatch(String sql) throws SQLException {
         try (Connection connection = db.connectAsArchiver()) {
             connection.setAutoCommit(false);
             TestDatabase.execute(
                     connection,
                     TransactionLimits.batch(ArchiveSettings.defaults()).sql());
-            for (String sql : statements) {
-                String plan = PlanTest.plan(connection, sql);
-                assertThat(plan).as(sql).doesNotContain("Seq Scan", "Bitmap", "Hash Join", "Merge Join");
-                assertThat(PlanTest.indexes(plan))
-                        .as(sql + "\n" + plan)
-                        .isNotEmpty()
-                        .isSubsetOf("buckets_pkey", "buckets_archive_pkey", "buckets_hour_idx");
-                if (sql.contains(".ctid = any(")) {
-                    assertThat(plan)
-                            .as(sql)
-                            .contains("Tid Scan")
-                            .containsPattern("Index Cond: \\(+tenant = .* AND .*meter\\S* = .* AND \\(?hour = ");
-                }
+            return PlanTest.plan(connection, sql);
+        }
+    }
+
+    /** Each update also changes a column of the key. */
+    @Test
+    void no_update_is_lost_while_rows_of_a_key_of_several_columns_are_archived() throws Exception {
+        AnyPair any = hourlyBuckets();
+        any.create(db);
+        db.execute("DELETE FROM buckets; INSERT INTO buckets SELECT i, 'm', timestamp '2021-01-01', 0"
+                + " FROM generate_series(0, 799) i");
+        AtomicIntegerArray updates = new AtomicIntegerArray(800);
+        AtomicBoolean done = new AtomicBoolean();
+        List<CompletableFuture<Void>> writers = IntStream.range(0, 2)
+                .mapToObj(writer -> CompletableFuture.runAsync(() -> update(updates, done, new Random(writer))))
+                .toList();
+        await().until(() -> IntStream.range(0, 800).map(updates::get).sum() > 20);
+
+        SweepResult sweep = Archiver.builder(any.pair(), db.archiver())
+                .settings(ArchiveSettings.defaults().withBatchSize(10))
+                .build()
+                .sweep();
+        done.set(true);
+        for (CompletableFuture<Void> writer : writers) {
+            writer.get(10, TimeUnit.SECONDS);
+        }
+        archiver(any.pair()).sweep();
+
+        assertThat(sweep.rowsMoved()).isPositive();
+        assertThat(db.number("SELECT count(*) FROM buckets")).isZero();
+        assertThat(db.strings("SELECT amount FROM buckets_archive ORDER BY tenant"))
+                .isEqualTo(IntStream.range(0, 800)
+                        .mapToObj(tenant -> String.valueOf(updates.get(tenant)))
+                        .toList());
+    }
+
+    private void update(AtomicIntegerArray updates, AtomicBoolean done, Random random) {
+        try (Connection connection = db.connectAsOwner();
+                PreparedStatement update = connection.prepareStatement(
+                        "UPDATE buckets SET amount = amount + 1, meter = ? WHERE tenant = ?")) {
+            while (!done.get()) {
+                int tenant = random.nextInt(800);
+                update.setString(1, "m" + random.nextInt(100));
+                update.setInt(2, tenant);
+                updates.addAndGet(tenant, update.executeUpdate());
             }
+        } catch (SQLException e) {
+            throw new AssertionError(e);
         }
     }
 
@@ -479,6 +546,7 @@ class AnyPairTest {
     @Test
     void a_pair_of_unfit_ages_or_without_a_key_is_refused_when_it_is_made() {
         ForeignTable hot = new ForeignTable("public", "hot");
+        ForeignTable archive = new ForeignTable("public", "archive");
         TableField<Record, Integer> id = hot.column("id", SQLDataType.INTEGER);
         TableField<Record, LocalTime> time = hot.column("at", SQLDataType.LOCALTIME);
         TableField<Record, OffsetDateTime> zoned = hot.column("zoned", SQLDataType.TIMESTAMPWITHTIMEZONE);
@@ -486,14 +554,20 @@ class AnyPairTest {
         TableField<Record, OffsetDateTime> naive = (TableField) hot.column("naive", SQLDataType.LOCALDATETIME);
 
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> ArchivePair.of(hot, hot, id, time))
+                .isThrownBy(() -> ArchivePair.of(hot, archive, id, time))
                 .withMessage("age column at of table hot is time: it must be timestamp, timestamptz or date");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> ArchivePair.of(hot, hot, id, zoned, naive))
+                .isThrownBy(() -> ArchivePair.of(hot, archive, id, zoned, naive))
                 .withMessage("age columns zoned and naive of table hot are of different types: they must be of one");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> ArchivePair.of(hot, hot, List.of(), zoned))
+                .isThrownBy(() -> ArchivePair.of(hot, archive, List.of(), zoned))
                 .withMessage("key of table hot has no column: it must have one at least");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ArchivePair.of(hot, archive, List.of(id, id), zoned))
+                .withMessage("key of table hot has a column twice: [id, id]");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ArchivePair.of(hot, new ForeignTable("public", "hot"), id, zoned))
+                .withMessage("table public.hot is both hot table and archive: they must be two");
     }
 
     @Test

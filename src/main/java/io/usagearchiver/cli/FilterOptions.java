@@ -17,8 +17,9 @@ final class FilterOptions {
             names = "--from",
             order = 10,
             paramLabel = "DATE",
-            description = "Rows of this age or younger: a day or a moment in UTC, such as 2025-01-31 or"
-                    + " 2025-01-31T22:30. The age of a row is what sweeps go by, completed_at or else created_at.")
+            description =
+                    "Rows of this age or younger: a day or a moment in UTC, such as 2025-01-31 or"
+                            + " 2025-01-31T22:30. The age of a row is what sweeps go by: of model_usage_details, completed_at or else created_at.")
     private @Nullable String from;
 
     @Option(names = "--to", order = 11, paramLabel = "DATE", description = "Rows older than this.")
