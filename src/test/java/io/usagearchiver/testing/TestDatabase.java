@@ -89,11 +89,13 @@ public final class TestDatabase implements AutoCloseable {
         templateMade = true;
     }
 
-    /** The files of {@code sql/} in the order in which they are applied, psql's variables replaced. */
+    /** The numbered files of {@code sql/} in the order in which they are applied, psql's variables replaced. */
     public static List<String> scripts() {
         try (Stream<Path> files = Files.list(Path.of("sql"))) {
             List<String> scripts = new ArrayList<>();
-            for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
+            for (Path file : files.filter(f -> f.getFileName().toString().matches("\\d.*"))
+                    .sorted()
+                    .toList()) {
                 scripts.add(Files.readString(file)
                         .replace(":\"role\"", file.endsWith("06-restore-grants.sql") ? RESTORER : ARCHIVER)
                         .replace(":'scheduler'", "'" + SCHEDULER + "'"));
@@ -118,6 +120,11 @@ public final class TestDatabase implements AutoCloseable {
 
     /** The scheduler's name for which the lock rows are there. */
     public static final String SCHEDULER = "UsageArchiver";
+
+    /** A superuser's JDBC URL of the server. */
+    public static String superuserUrl() {
+        return TestServer.superuserUrl();
+    }
 
     /** The JDBC URL, without user and password. */
     public String url() {

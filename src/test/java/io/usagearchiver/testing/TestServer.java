@@ -25,6 +25,10 @@ final class TestServer {
         return DriverManager.getConnection(database == null ? URL : withDatabase(database));
     }
 
+    static String superuserUrl() {
+        return URL;
+    }
+
     /** The JDBC URL of a database, without user and password. */
     static String url(String database) {
         return withDatabase(database).replaceFirst("\\?.*", "");

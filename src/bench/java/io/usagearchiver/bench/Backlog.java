@@ -1,0 +1,36 @@
+package io.usagearchiver.bench;
+
+import io.usagearchiver.bench.Run.Metric;
+import java.util.Locale;
+
+/** Backlogs of several sizes. */
+final class Backlog implements Scenario {
+    static final String NAME = "backlog";
+
+    @Override
+    public String name() {
+        return NAME;
+    }
+
+    @Override
+    public String description() {
+        return "Hot tables of several sizes, of which 46 % are expired; the archive holds rows already and was analyzed.";
+    }
+
+    @Override
+    public void run(Bench bench) throws Exception {
+        for (int rows : bench.scale().backlogs()) {
+            bench.race()
+                    .run(
+                            new Race.Course(NAME, setting(rows), Usage.of(rows)),
+                            Contestant.all(),
+                            bench.scale().rounds(rows),
+                            Metric.ROWS_PER_SECOND,
+                            Metric.MICROSECONDS_PER_ROW);
+        }
+    }
+
+    static String setting(int rows) {
+        return String.format(Locale.ROOT, "%,d rows", rows);
+    }
+}

@@ -1,0 +1,31 @@
+package io.usagearchiver.bench;
+
+import java.util.List;
+
+/** A way to move all expired rows from the hot table into the archive. */
+interface Contestant {
+    /** The name in tables and plots. */
+    String name();
+
+    /**
+     * Moves all rows that are before {@link Usage#CUTOFF}, as the role that has nothing but the grants of {@code sql/}.
+     */
+    void move(Database database) throws Exception;
+
+    /** Whether it takes too long for more than a few rows. */
+    default boolean isSlow() {
+        return false;
+    }
+
+    /** All of them, ours first. */
+    static List<Contestant> all() {
+        return List.of(
+                Ours.DEFAULT,
+                Ours.LARGE_BATCH,
+                new OneShot(),
+                new OriginalAlgorithm(),
+                new CopyThenDelete(),
+                new DeleteReturning(),
+                new RowByRow());
+    }
+}
