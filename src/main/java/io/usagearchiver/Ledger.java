@@ -234,30 +234,16 @@ final class Ledger {
      * @param message the fault of a FAILED sweep, or why rows were rejected
      */
     SweepResult close(DSLContext tx, StopReason reason, @Nullable String message, KeptBack keptBack) {
-        tx.update(L)
                 .set(L.STATE, reason.name())
                 .set(L.MESSAGE, message)
                 .set(L.FINISHED_AT, NaiveUtc.NOW)
                 .where(L.SWEEP_ID.eq(sweepId))
                 .and(L.STATE.eq(RUNNING))
-                .execute();
-        Field<String> cutoff = NaiveUtc.text(L.CUTOFF);
-        Field<Long> elapsed = DSL.field(
-                "cast(extract(epoch from {0} - {1}) * 1000 as bigint)",
-                SQLDataType.BIGINT, L.FINISHED_AT, L.STARTED_AT);
-        Record row = tx.select(
-                        L.TABLE_NAME,
-                        cutoff,
-                        L.STATE,
-                        L.ROWS_MOVED,
-                        L.ROWS_ALREADY_ARCHIVED,
-                        L.ROWS_IN_CONFLICT,
-                        L.ROWS_REJECTED,
-                        L.BATCHES,
-                        elapsed)
-                .from(L)
-                .where(L.SWEEP_ID.eq(sweepId))
-                .fetchSingle();
+                .returningResult(told)
+                .fetchOne();
+        if (row == null) {
+            row = tx.select(told).from(L).where(L.SWEEP_ID.eq(sweepId)).fetchSingle();
+        }
         return new SweepResult(
                 sweepId,
                 row.get(L.TABLE_NAME),
