@@ -234,6 +234,21 @@ final class Ledger {
      * @param message the fault of a FAILED sweep, or why rows were rejected
      */
     SweepResult close(DSLContext tx, StopReason reason, @Nullable String message, KeptBack keptBack) {
+        Field<String> cutoff = NaiveUtc.text(L.CUTOFF);
+        Field<Long> elapsed = DSL.field(
+                "cast(extract(epoch from {0} - {1}) * 1000 as bigint)",
+                SQLDataType.BIGINT, L.FINISHED_AT, L.STARTED_AT);
+        List<Field<?>> told = List.of(
+                L.TABLE_NAME,
+                cutoff,
+                L.STATE,
+                L.ROWS_MOVED,
+                L.ROWS_ALREADY_ARCHIVED,
+                L.ROWS_IN_CONFLICT,
+                L.ROWS_REJECTED,
+                L.BATCHES,
+                elapsed);
+        Record row = tx.update(L)
                 .set(L.STATE, reason.name())
                 .set(L.MESSAGE, message)
                 .set(L.FINISHED_AT, NaiveUtc.NOW)
