@@ -10,10 +10,10 @@ import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Name;
 import org.jooq.Record2;
-import org.jooq.Result;
-import org.jooq.ResultQuery;
+import org.jooq.Select;
 import org.jooq.Table;
 import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -103,14 +103,20 @@ final class Branch {
      * @param cursor the page that was read before, or null for the first
      */
     Page page(DSLContext dsl, @Nullable Page cursor, int limit) {
-        Result<Record2<String, String>> rows = pageQuery(dsl, cursor, limit).fetch();
-        String lastAge = rows.isEmpty() ? null : rows.get(rows.size() - 1).value2();
-        return new Page(rows.getValues(0, String.class), lastAge == null ? "" : lastAge);
+        // One row with an array is read faster than thousands of rows.
+        Table<?> page = pageQuery(dsl, cursor, limit).asTable("page");
+        Record2<String[], String> read = dsl.select(
+                        DSL.arrayAgg(DSL.field(DSL.name("page", "key"), SQLDataType.VARCHAR)),
+                        NaiveUtc.text(DSL.max(DSL.field(DSL.name("page", "age"), SQLDataType.LOCALDATETIME))))
+                .from(page)
+                .fetchSingle();
+        return new Page(
+                read.value1() == null ? List.of() : List.of(read.value1()), read.value2() == null ? "" : read.value2());
     }
 
     /** What {@link #page} reads. */
-    ResultQuery<Record2<String, String>> pageQuery(DSLContext dsl, @Nullable Page cursor, int limit) {
-        return dsl.select(key.text(), NaiveUtc.text(age))
+    Select<?> pageQuery(DSLContext dsl, @Nullable Page cursor, int limit) {
+        return dsl.select(key.text().as("key"), NaiveUtc.naive(age).as("age"))
                 .from(table)
                 .where(wanted)
                 .and(cursor == null ? DSL.noCondition() : behind(cursor))

@@ -59,24 +59,28 @@ final class Ledger {
             String firedBy) {
 
         /**
-         * Opens a row, after turning an older RUNNING one of the table into SUPERSEDED; a batch in flight of that sweep is
-         * waited for. Nodes that open at the same instant take turns; the last one stays. While a restore is alive, it
-         * goes on, and the row is BUSY.
+         * Opens a row. Where an older one of the table is RUNNING, that is turned into SUPERSEDED first; a batch in flight of
+         * that sweep is waited for. Nodes that open at the same instant take turns; the last one stays. While a restore is
+         * alive, it goes on, and the row is BUSY.
          */
         Ledger open(Session session, TransactionLimits limits) {
             Condition running = L.TABLE_NAME.eq(table).and(L.STATE.eq(RUNNING));
             Condition alive = L.DIRECTION.eq(Direction.RESTORE.name()).and(L.LIVE_UNTIL.gt(NaiveUtc.NOW));
             for (int attempt = 1; ; attempt++) {
+                // Hardly ever is there an older one: the index tells, for less than it costs to look first.
+                boolean older = attempt > 1;
                 try {
                     return session.transaction(limits, tx -> {
-                        // After a wait for a batch in flight, PostgreSQL looks at the row anew.
-                        tx.update(L)
-                                .set(L.STATE, StopReason.SUPERSEDED.name())
-                                .set(L.FINISHED_AT, NaiveUtc.NOW)
-                                .where(running)
-                                .and(DSL.condition("not coalesce({0}, false)", alive))
-                                .execute();
-                        return tx.fetchExists(L, running.and(alive))
+                        if (older) {
+                            // After a wait for a batch in flight, PostgreSQL looks at the row anew.
+                            tx.update(L)
+                                    .set(L.STATE, StopReason.SUPERSEDED.name())
+                                    .set(L.FINISHED_AT, NaiveUtc.NOW)
+                                    .where(running)
+                                    .and(DSL.condition("not coalesce({0}, false)", alive))
+                                    .execute();
+                        }
+                        return older && tx.fetchExists(L, running.and(alive))
                                 ? refuse(tx, StopReason.BUSY)
                                 : insert(tx, RUNNING);
                     });

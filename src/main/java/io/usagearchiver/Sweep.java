@@ -71,7 +71,6 @@ final class Sweep {
     StopReason run() {
         try {
             errand.prepare(session, retry);
-            estimate = estimate();
             listener.sweepStarted(progress());
             StopReason reason = null;
             while (reason == null) {
@@ -95,15 +94,6 @@ final class Sweep {
         return keptBack;
     }
 
-    private @Nullable Long estimate() {
-        try {
-            readRows();
-            return read(dsl -> Branch.estimate(dsl, branches));
-        } catch (RestartException e) {
-            return null;
-        }
-    }
-
     private void readRows() {
         if (branches.isEmpty()) {
             branches = attempt(TransactionLimits.page(settings), tx -> errand.rows(tx, ledger, cutoff));
@@ -121,6 +111,9 @@ final class Sweep {
                 StopReason reason = pacing.awaitTurn(batches > 0, this::replicas);
                 if (reason != null) {
                     return reason;
+                }
+                if (batches == 0) {
+                    estimate = read(dsl -> Branch.estimate(dsl, branches));
                 }
                 oldestAge = slice.age();
                 deleted |= move(slice.branch(), slice.keys());

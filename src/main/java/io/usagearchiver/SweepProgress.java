@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param oldestAgeLeft the age (naive UTC, as PostgreSQL writes it) up to which the sweep has come, or null before its
  *     first page
  * @param batchTime how long the last transaction took, or null before the first
- * @param expiredEstimate the planner's estimate, at the opening, of the rows that were expired then, or null where it has
+ * @param expiredEstimate the planner's estimate, before the first batch, of the rows that were expired, or null before it, and where it has
  *     no statistics
  */
 public record SweepProgress(

@@ -93,7 +93,7 @@ class FenceTest {
             CompletableFuture<SweepResult> older = start(archiver(db.archiver(), waitForNewer));
             rival.awaitWaiting(1, Statement.COMMIT.pattern);
             CompletableFuture<SweepResult> newer = start(archiver(db.archiver()));
-            rival.awaitWaiting(1, "update %usage_archive_sweep%");
+            rival.awaitWaiting(1, "insert into %usage_archive_sweep%");
             assertThat(states()).containsExactly("RUNNING");
             rival.close();
 
@@ -224,7 +224,7 @@ class FenceTest {
 
     /** The statements of a batch, each with what makes it wait and how to know it. */
     enum Statement {
-        LOCK("LOCK TABLE model_usage_details IN EXCLUSIVE MODE", "select % for update skip locked"),
+        LOCK("LOCK TABLE model_usage_details IN EXCLUSIVE MODE", "select % for update skip locked%"),
         COPY("LOCK TABLE model_usage_details_archive IN SHARE MODE", Rival.COPY),
         PROVE("SELECT FROM model_usage_details_archive FOR UPDATE", Rival.PROOF),
         DELETE("LOCK TABLE bill IN ACCESS EXCLUSIVE MODE", "delete from %"),

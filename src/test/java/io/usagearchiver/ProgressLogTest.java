@@ -71,13 +71,13 @@ class ProgressLogTest {
         assertThat(estimate()).as("after ANALYZE").isBetween(2700L, 3300L);
     }
 
-    /** What a sweep tells its listeners at its opening. */
+    /** What a sweep tells its listeners with its first batch. */
     private Long estimate() {
         List<SweepProgress> heard = new ArrayList<>();
         rows.archiver()
                 .listener(new SweepListener() {
                     @Override
-                    public void sweepStarted(SweepProgress progress) {
+                    public void batchCommitted(SweepProgress progress) {
                         heard.add(progress);
                     }
                 })
