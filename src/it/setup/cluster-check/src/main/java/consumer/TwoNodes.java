@@ -36,8 +36,8 @@ public abstract class TwoNodes {
     /** Arguments of the {@code java} that runs a node. */
     protected abstract List<String> node(String url);
 
-    /** Looks at two nodes after they have swept. */
-    protected void lookAt(Database db) throws Exception {}
+    /** Looks at two nodes, and at what they have logged, after they have swept. */
+    protected void lookAt(Database db, String logOne, String logTwo) throws Exception {}
 
     private boolean hasPlugin() {
         return trigger.equals("usageArchiver.cron");
@@ -66,7 +66,7 @@ public abstract class TwoNodes {
                 assertThat(db.strings("SELECT instance_name FROM qrtz_scheduler_state"))
                         .hasSize(2)
                         .containsAll(db.strings("SELECT node FROM usage_archive_sweep"));
-                lookAt(db);
+                lookAt(db, one.log(), two.log());
 
                 one.terminate();
                 two.terminate();
