@@ -3,13 +3,15 @@ package io.usagearchiver.codegen;
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
 import java.sql.Connection;
-import java.sql.DriverManager;
+import java.sql.Driver;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
+import java.util.ServiceLoader;
 import java.util.stream.Stream;
 import org.jooq.Catalog;
 import org.jooq.DSLContext;
@@ -73,7 +75,7 @@ public final class GeneratedCodeCheck {
                 .skip(1)
                 .flatMap(GeneratedCodeCheck::schemas)
                 .toList();
-        try (Connection connection = DriverManager.getConnection(arguments[0])) {
+        try (Connection connection = connect(arguments[0])) {
             List<String> differences = schemas.stream()
                     .flatMap(schema -> differences(connection, schema).stream())
                     .toList();
@@ -85,6 +87,17 @@ public final class GeneratedCodeCheck {
         System.out.println("The database has the "
                 + schemas.stream().mapToInt(schema -> schema.getTables().size()).sum()
                 + " tables of the generated code");
+    }
+
+    /** A plugin that ran before in the same JVM has made DriverManager look for drivers, on its own class path. */
+    private static Connection connect(String url) throws SQLException {
+        for (Driver driver : ServiceLoader.load(Driver.class)) {
+            if (driver.acceptsURL(url)) {
+                return driver.connect(url, new Properties());
+            }
+        }
+        throw new IllegalArgumentException(
+                url.replaceFirst("\\?.*", "") + ": there is no JDBC driver for it on the class path");
     }
 
     /**
