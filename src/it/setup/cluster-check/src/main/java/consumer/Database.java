@@ -37,7 +37,7 @@ public final class Database implements AutoCloseable {
             execute(
                     connection,
                     "DO $$ BEGIN CREATE ROLE " + ROLE + " LOGIN PASSWORD '" + ROLE
-                            + "'; EXCEPTION WHEN duplicate_object THEN END $$");
+                            + "'; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$");
         }
         owner = DriverManager.getConnection(ownersUrl());
     }
