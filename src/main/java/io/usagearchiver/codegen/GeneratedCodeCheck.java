@@ -30,9 +30,8 @@ import org.jspecify.annotations.Nullable;
  * without a server, from a database that somebody has changed by hand, for instance.
  *
  * <p>Compared are the tables that the generated code has: whether they exist, the names and types of their columns (with
- * length and precision), NOT NULL, and the primary key. PostgreSQL itself compares the types: it makes a temporary table
- * of the generated columns, in a transaction that is rolled back, so the role needs the privilege TEMPORARY, which all
- * have by default. Not compared: tables that were not generated, the order of columns, defaults, indexes.
+ * length and precision), NOT NULL, and the primary key. PostgreSQL itself compares the types: of the generated columns a
+ * temporary table is made, and dropped again, so the role needs the privilege TEMPORARY, which all have by default. Not compared: tables that were not generated, the order of columns, defaults, indexes.
  *
  * <p>{@link #main} fails a build; {@link #differences} is for a test. Stateless.
  */
@@ -103,7 +102,7 @@ public final class GeneratedCodeCheck {
     /**
      * The differences, sorted, or an empty list.
      *
-     * @param connection to the database; auto-commit stays as it is, nothing is changed
+     * @param connection to the database, without an open transaction; auto-commit stays as it is, nothing is changed
      * @param generated the generated schema, such as {@code Public.PUBLIC}
      * @throws DataAccessException if the database does not answer
      */

@@ -139,7 +139,7 @@ public abstract class TwoNodes {
 
     private static void assertStopped(Node node) throws InterruptedException {
         assertThat(node.exitCode(Duration.ofSeconds(30))).isEqualTo(SIGTERM);
-        assertThat(node.log()).doesNotContain("ERROR", "Exception");
+        assertThat(node.log()).contains("shutdown complete").doesNotContain("ERROR", "Exception");
     }
 
     private static ConditionFactory await(String what, Node one, Node two) {
