@@ -31,7 +31,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Compared are the tables that the generated code has: whether they exist, the names and types of their columns (with
  * length and precision), NOT NULL, and the primary key. PostgreSQL itself compares the types: of the generated columns a
- * temporary table is made, and dropped again, so the role needs the privilege TEMPORARY, which all have by default. Not compared: tables that were not generated, the order of columns, defaults, indexes.
+ * temporary table is made, and dropped again, so the role needs the privilege TEMPORARY, which all have by default. Not
+ * compared: tables that were not generated, the order of columns, defaults, indexes.
  *
  * <p>{@link #main} fails a build; {@link #differences} is for a test. Stateless.
  */

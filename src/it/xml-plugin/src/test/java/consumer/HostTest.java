@@ -1,19 +1,7 @@
 package consumer;
 
-import java.util.List;
-
 class HostTest extends TwoNodes {
     HostTest() {
         super("Host", "usage", "nightly");
-    }
-
-    @Override
-    protected List<String> node(String url) {
-        return List.of(
-                "-Dorg.quartz.dataSource.quartz.URL=" + url,
-                "-Dorg.quartz.dataSource.archive.URL=" + url,
-                "-cp",
-                System.getProperty("java.class.path"),
-                Host.class.getName());
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.sql.Connection;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
@@ -33,8 +34,19 @@ public abstract class TwoNodes {
         this.trigger = trigger;
     }
 
-    /** Arguments of the {@code java} that runs a node. */
-    protected abstract List<String> node(String url);
+    /** Arguments of the {@code java} that runs a node: {@code consumer.Host}, with the data sources of its properties here. */
+    protected List<String> node(String url) {
+        List<String> arguments = new ArrayList<>(List.of(
+                "-Dorg.quartz.dataSource.quartz.URL=" + url,
+                "-Dorg.quartz.dataSource.archive.URL=" + url,
+                "-cp",
+                System.getProperty("java.class.path"),
+                "consumer.Host"));
+        if (hasPlugin()) {
+            arguments.add(0, "-Dorg.quartz.plugin.usageArchiver.cron=" + NOT_NOW);
+        }
+        return arguments;
+    }
 
     /** Looks at two nodes, and at what they have logged, after they have swept. */
     protected void lookAt(Database db, String logOne, String logTwo) throws Exception {}
