@@ -1,0 +1,7 @@
+package consumer;
+
+class HostTest extends TwoNodes {
+    HostTest() {
+        super("Host");
+    }
+}
