@@ -1,6 +1,7 @@
 package io.usagearchiver.bench;
 
 import io.usagearchiver.bench.Run.Metric;
+import java.util.List;
 import java.util.Locale;
 
 /** Backlogs of several sizes. */
@@ -20,14 +21,17 @@ final class Backlog implements Scenario {
     @Override
     public void run(Bench bench) throws Exception {
         for (int rows : bench.scale().backlogs()) {
-            bench.race()
-                    .run(
-                            new Race.Course(NAME, setting(rows), Usage.of(rows)),
-                            Contestant.all(),
-                            bench.scale().rounds(rows),
-                            Metric.ROWS_PER_SECOND,
-                            Metric.MICROSECONDS_PER_ROW);
+            Race.Course course = new Race.Course(NAME, setting(rows), Usage.of(rows));
+            run(bench, course, Contestant.chief(), bench.scale().rounds(rows));
+            if (rows < bench.scale().large()) {
+                run(bench, course, Contestant.others(), 1);
+            }
         }
+    }
+
+    private static void run(Bench bench, Race.Course course, List<Contestant> contestants, int rounds)
+            throws Exception {
+        bench.race().run(course, contestants, rounds, Metric.ROWS_PER_SECOND, Metric.MICROSECONDS_PER_ROW);
     }
 
     static String setting(int rows) {

@@ -38,7 +38,7 @@ final class LeanArchive implements Scenario {
 
     @Override
     public void run(Bench bench) throws Exception {
-        Usage usage = Usage.of(bench.scale().medium());
+        Usage usage = Usage.of(bench.scale().briefRows());
         for (String setting : List.of(EIGHT, LEAN)) {
             String script = setting.equals(LEAN) ? Database.script(LEAN) : "";
             bench.race()

@@ -25,7 +25,7 @@ final class NullShares implements Scenario {
                             new Race.Course(
                                     NAME,
                                     percent + " % null",
-                                    Usage.of(bench.scale().medium()).withNullPercent(percent)),
+                                    Usage.of(bench.scale().small()).withNullPercent(percent)),
                             List.of(Ours.DEFAULT, new OneShot(), new OriginalAlgorithm()),
                             1,
                             Metric.ROWS_PER_SECOND);

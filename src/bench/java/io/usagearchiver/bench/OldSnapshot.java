@@ -19,14 +19,8 @@ final class OldSnapshot implements Scenario {
 
     @Override
     public void run(Bench bench) throws Exception {
-        List<Contestant> contestants = List.of(
-                Ours.DEFAULT,
-                Ours.LARGE_BATCH,
-                new OneShot(),
-                new OriginalAlgorithm(),
-                new CopyThenDelete(),
-                new DeleteReturning());
-        for (int rows : bench.scale().backlogs()) {
+        List<Contestant> contestants = List.of(Ours.DEFAULT, new OneShot(), new OriginalAlgorithm());
+        for (int rows : List.of(bench.scale().small(), bench.scale().large())) {
             bench.race()
                     .run(
                             new Race.Course(NAME, Backlog.setting(rows), Usage.of(rows)).withOldSnapshot(),

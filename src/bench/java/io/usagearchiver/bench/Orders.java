@@ -19,10 +19,13 @@ final class Orders implements Scenario {
 
     @Override
     public void run(Bench bench) throws Exception {
+        race(bench, "ids by age", Usage.of(bench.scale().small()));
+        race(bench, "ids shuffled", Usage.of(bench.scale().small()).withOrder(Usage.Order.SHUFFLED));
         Usage usage = Usage.of(bench.scale().medium());
-        race(bench, "ids by age", usage);
-        race(bench, "ids shuffled", usage.withOrder(Usage.Order.SHUFFLED));
-        race(bench, "one age", usage.withOrder(Usage.Order.ONE_AGE).withExpired(usage.rows()));
+        race(
+                bench,
+                Backlog.setting(usage.rows()) + " of one age",
+                usage.withOrder(Usage.Order.ONE_AGE).withExpired(usage.rows()));
     }
 
     private static void race(Bench bench, String setting, Usage usage) throws Exception {

@@ -13,7 +13,8 @@ record Ours(String name, ArchiveSettings settings, SweepListener listener) imple
     static final Ours DEFAULT = ofBatch(ArchiveSettings.DEFAULT_BATCH_SIZE);
     static final Ours LARGE_BATCH = ofBatch(5000);
 
-    private static Ours ofBatch(int rows) {
+    /** The archiver with its defaults, but for the size of its batches. */
+    static Ours ofBatch(int rows) {
         return new Ours(
                 "archiver, batch " + rows, ArchiveSettings.defaults().withBatchSize(rows), new SweepListener() {});
     }

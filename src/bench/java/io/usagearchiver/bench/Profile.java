@@ -38,7 +38,7 @@ final class Profile implements Scenario {
 
     @Override
     public void run(Bench bench) throws Exception {
-        Usage usage = Usage.of(bench.scale().medium());
+        Usage usage = Usage.of(bench.scale().briefRows());
         for (Contestant contestant : List.of(Ours.DEFAULT, new OneShot(), new OriginalAlgorithm())) {
             try (Database database = bench.server().copy(usage)) {
                 if (!isAvailable(database)) {

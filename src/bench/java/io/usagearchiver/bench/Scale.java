@@ -7,7 +7,8 @@ import java.util.List;
  * How much is measured.
  *
  * @param backlogs hot rows, smallest first
- * @param rounds how often each contestant runs with the smaller backlogs; with the largest, one time less
+ * @param rounds how often each of the chief contestants runs with the smaller backlogs; once with the largest
+ * @param briefRows hot rows where a sweep of some seconds is enough
  * @param slowRows the most hot rows of contestants that are too slow for more
  * @param ledgerBatches batches of one sweep while an old snapshot is open
  * @param idleRows hot rows of sweeps with nothing to do
@@ -17,6 +18,7 @@ import java.util.List;
 record Scale(
         List<Integer> backlogs,
         int rounds,
+        int briefRows,
         int slowRows,
         int ledgerBatches,
         List<Integer> idleRows,
@@ -24,22 +26,28 @@ record Scale(
         Duration limit) {
     static final Scale FULL = new Scale(
             List.of(200_000, 1_000_000, 4_000_000),
-            3,
+            2,
+            400_000,
             200_000,
             30_000,
             List.of(10_000, 100_000, 1_000_000, 10_000_000),
             Duration.ofSeconds(10),
-            Duration.ofMinutes(4));
+            Duration.ofMinutes(3));
 
     /** Shows that everything works; its figures are noisy. */
     static final Scale QUICK = new Scale(
-            List.of(50_000, 100_000, 200_000),
-            2,
-            50_000,
-            3_000,
-            List.of(10_000, 100_000, 1_000_000),
-            Duration.ofSeconds(4),
+            List.of(20_000, 50_000, 200_000),
+            1,
+            100_000,
+            20_000,
+            1_000,
+            List.of(10_000, 100_000),
+            Duration.ofSeconds(3),
             Duration.ofMinutes(1));
+
+    Scale withLimit(Duration newLimit) {
+        return new Scale(backlogs, rounds, briefRows, slowRows, ledgerBatches, idleRows, calm, newLimit);
+    }
 
     int small() {
         return backlogs.get(0);
@@ -54,6 +62,6 @@ record Scale(
     }
 
     int rounds(int rows) {
-        return rows == large() ? Math.max(1, rounds - 1) : rounds;
+        return rows == large() ? 1 : rounds;
     }
 }

@@ -16,8 +16,7 @@ final class SmallHeap implements Scenario {
 
     @Override
     public String description() {
-        return "The largest backlog, swept by a JVM of its own with a small heap and with a large one; its start is in the"
-                + " time.";
+        return "The largest backlog, swept by a JVM of its own with a small heap; its start is in the" + " time.";
     }
 
     @Override
@@ -26,7 +25,7 @@ final class SmallHeap implements Scenario {
         bench.race()
                 .run(
                         new Race.Course(NAME, Backlog.setting(usage.rows()), usage),
-                        List.of(new OwnProcess("-Xmx48m"), new OwnProcess("-Xmx1g")),
+                        List.of(new OwnProcess("-Xmx48m")),
                         1,
                         Metric.ROWS_PER_SECOND);
     }

@@ -6,6 +6,9 @@ import io.usagearchiver.bench.Run.Metric;
 import io.usagearchiver.testing.TestDatabase;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -80,6 +83,24 @@ class RaceTest {
 
         assertThat(results.notes("test").toString()).contains("fails, all: not counted", "division by zero");
         assertThat(results.contestants("test", Metric.ROWS_PER_SECOND.title())).containsExactly("one shot");
+    }
+
+    @Test
+    void a_contestant_that_takes_too_long_is_told_and_measured_by_what_it_moved() throws Exception {
+        race = new Race(server, Scale.QUICK.withLimit(Duration.ofMillis(500)), results);
+        Contestant halfway = contestant("halfway", database -> {
+            database.execute("WITH moved AS (DELETE FROM model_usage_details WHERE id < 500 RETURNING *)"
+                    + " INSERT INTO model_usage_details_archive SELECT * FROM moved");
+            try (Connection connection = database.connect();
+                    Statement statement = connection.createStatement()) {
+                statement.execute("SELECT pg_sleep(60)");
+            }
+        });
+        run(Usage.of(ROWS), List.of(halfway));
+
+        assertThat(results.notes("test").toString())
+                .contains("halfway, all: stopped after", "when 349 of 1,380 rows were moved");
+        assertThat(results.contestants("test", Metric.ROWS_PER_SECOND.title())).containsExactly("halfway");
     }
 
     @Test
