@@ -10,6 +10,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
 import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -18,6 +19,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 class GeneratedCodeCheckTest {
     @AutoClose
     private final TestDatabase db = TestDatabase.create();
+
+    @BeforeEach
+    void makes_all_tables_of_the_generated_code() {
+        db.addExamples();
+    }
 
     @Test
     void a_database_that_the_code_was_generated_from_does_not_differ() throws SQLException {
