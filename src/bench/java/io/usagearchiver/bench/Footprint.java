@@ -25,7 +25,9 @@ final class Footprint implements Scenario {
                         new Race.Course(NAME, Backlog.setting(rows), Usage.of(rows))
                                 .preparedBy("ALTER TABLE model_usage_details SET (autovacuum_enabled = off);"
                                         + " ALTER TABLE model_usage_details_archive SET (autovacuum_enabled = off)"),
-                        Contestant.all(),
+                        Contestant.all().stream()
+                                .filter(contestant -> !contestant.isSlow())
+                                .toList(),
                         1,
                         Metric.BLOCKS_PER_ROW,
                         Metric.WAL_BYTES_PER_ROW,

@@ -27,12 +27,12 @@ record Scale(
     static final Scale FULL = new Scale(
             List.of(200_000, 1_000_000, 4_000_000),
             2,
-            400_000,
+            300_000,
             200_000,
             30_000,
             List.of(10_000, 100_000, 1_000_000, 10_000_000),
             Duration.ofSeconds(10),
-            Duration.ofMinutes(3));
+            Duration.ofSeconds(150));
 
     /** Shows that everything works; its figures are noisy. */
     static final Scale QUICK = new Scale(
