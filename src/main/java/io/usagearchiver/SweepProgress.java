@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param oldestAgeLeft the age (naive UTC, as PostgreSQL writes it) up to which the sweep has come, or null before its
  *     first page
  * @param batchTime how long the last transaction took, or null before the first
- * @param expiredEstimate the planner's estimate, before the first batch, of the rows that were expired, or null before it, and where it has
- *     no statistics
+ * @param expiredEstimate the planner's estimate of the expired rows, taken before the first batch; null until then, and
+ *     where it has no statistics
  */
 public record SweepProgress(
         long sweepId,
