@@ -34,10 +34,12 @@ class CostTest {
         assertThat(usage.archiver().build().sweep().rowsMoved()).isEqualTo(rows);
         PlanTest.awaitArchiverSessionsEnd(db);
 
-        // The key's index has two levels; once more would make three blocks a row or more.
+        // The key's index has two levels, so once more would make two blocks a row more.
         long blocks = db.number("SELECT idx_blks_read + idx_blks_hit FROM pg_statio_user_indexes"
                 + " WHERE indexrelname = 'model_usage_details_archive_pkey'");
-        assertThat(blocks / (double) rows).isBetween(1.0, 2.5);
+        // Before 17, PostgreSQL seeks each key of an array from the root.
+        boolean eachKeyOfAnArray = db.number("SELECT current_setting('server_version_num')::int") < 170_000;
+        assertThat(blocks / (double) rows).isBetween(1.0, eachKeyOfAnArray ? 4.5 : 2.5);
     }
 
     /** Two less than twenty: in a hot table of millions of rows, the index of each age column has one level more. */
