@@ -154,11 +154,7 @@ public final class GeneratedCodeCheck {
     private Map<String, String> generatedColumns(Table<?> table) {
         tx.createTemporaryTable(DSL.name("generated_columns"))
                 .columns(Arrays.stream(table.fields())
-                        .map(field -> DSL.field(
-                                field.getUnqualifiedName(),
-                                field.getDataType()
-                                        .identity(false)
-                                        .nullable(field.getDataType().nullable())))
+                        .map(field -> DSL.field(field.getUnqualifiedName(), field.getDataType()))
                         .toList())
                 .execute();
         return columns("pg_temp.generated_columns");
