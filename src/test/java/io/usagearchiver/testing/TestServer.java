@@ -15,6 +15,8 @@ import org.testcontainers.postgresql.PostgreSQLContainer;
  */
 final class TestServer {
     static final String URL_PROPERTY = "usagearchiver.test.jdbcUrl";
+    /** Of the embedded binaries, such as 17.11.0. */
+    static final String VERSION_PROPERTY = "usagearchiver.test.postgres";
 
     private static final String URL = start();
 
@@ -36,6 +38,10 @@ final class TestServer {
 
     private static String withDatabase(String database) {
         return URL.replaceFirst("^(jdbc:postgresql://[^/]+/)[^?]*", "$1" + database);
+    }
+
+    static String major(String version) {
+        return version.replaceFirst("\\D.*", "");
     }
 
     private static String start() {
@@ -65,7 +71,8 @@ final class TestServer {
 
     @SuppressWarnings("resource") // Testcontainers ends it with the JVM
     private static String container() {
-        PostgreSQLContainer container = new PostgreSQLContainer("postgres:17");
+        PostgreSQLContainer container =
+                new PostgreSQLContainer("postgres:" + major(System.getProperty(VERSION_PROPERTY)));
         container.start();
         return container.getJdbcUrl() + (container.getJdbcUrl().contains("?") ? "&" : "?") + "user="
                 + container.getUsername() + "&password=" + container.getPassword();
