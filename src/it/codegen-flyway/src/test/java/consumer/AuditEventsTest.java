@@ -10,6 +10,10 @@ class AuditEventsTest extends GeneratedCode {
 
     @Override
     protected Database migrated() throws Exception {
+        return migratedByFlyway();
+    }
+
+    static Database migratedByFlyway() throws Exception {
         Database db = Database.empty();
         Flyway.configure().dataSource(db.ownersUrl(), null, null).load().migrate();
         return db;

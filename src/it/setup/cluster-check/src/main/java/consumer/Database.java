@@ -57,16 +57,21 @@ public final class Database implements AutoCloseable {
     /** A database with all that the files of the library's jar make, for a scheduler of this name. */
     public static Database withSql(String scheduler) throws IOException, SQLException {
         Database database = empty();
-        for (String file : List.of(
+        database.executeSql(
+                scheduler,
                 "01-usage-tables.sql",
                 "02-ledger.sql",
                 "03-quartz-tables.sql",
                 "04-grants.sql",
-                "05-quartz-grants.sql")) {
-            database.execute(
-                    resource("/sql/" + file).replace(":\"role\"", ROLE).replace(":'scheduler'", "'" + scheduler + "'"));
-        }
+                "05-quartz-grants.sql");
         return database;
+    }
+
+    /** Executes files of the library's jar as the owner, for a scheduler of this name. */
+    public void executeSql(String scheduler, String... files) {
+        for (String file : files) {
+            execute(resource("/sql/" + file).replace(":\"role\"", ROLE).replace(":'scheduler'", "'" + scheduler + "'"));
+        }
     }
 
     private static String resource(String path) {

@@ -27,7 +27,7 @@ public abstract class TwoNodes {
         this(scheduler, "usageArchiver", "usageArchiver.cron");
     }
 
-    /** A host whose archiver has this job and this trigger for its schedule. */
+    /** A host whose archiver has this job and this trigger for its schedule: NAME and NAME.cron are those of a plugin. */
     protected TwoNodes(String scheduler, String job, String trigger) {
         this.scheduler = scheduler;
         this.job = job;
@@ -43,31 +43,46 @@ public abstract class TwoNodes {
                 System.getProperty("java.class.path"),
                 "consumer.Host"));
         if (hasPlugin()) {
-            arguments.add(0, "-Dorg.quartz.plugin.usageArchiver.cron=" + NOT_NOW);
+            arguments.add(0, "-Dorg.quartz.plugin." + trigger + "=" + NOT_NOW);
         }
         return arguments;
+    }
+
+    /** A database with the hot table {@link #hot()}, its archive, the ledger and Quartz's tables. */
+    protected Database database() throws Exception {
+        return Database.withSql(scheduler);
+    }
+
+    /** The hot table. Its archive is called so, too, with {@code _archive} behind it. */
+    protected String hot() {
+        return "model_usage_details";
+    }
+
+    /** Inserts rows of an age into the hot table, with ids from the first on. */
+    protected void insert(Database db, int first, int count, String age) {
+        db.insertUsage(first, count, age);
     }
 
     /** Looks at two nodes, and at what they have logged, after they have swept. */
     protected void lookAt(Database db, String logOne, String logTwo) throws Exception {}
 
     private boolean hasPlugin() {
-        return trigger.equals("usageArchiver.cron");
+        return trigger.equals(job + ".cron");
     }
 
     @Test
     void a_sweep_runs_once_on_one_node_beside_the_hosts_job_and_both_nodes_stop_in_order() throws Exception {
-        try (Database db = Database.withSql(scheduler)) {
+        try (Database db = database()) {
             db.execute("CREATE TABLE host_job_run (fired_for bigint NOT NULL, node varchar(200) NOT NULL)");
             db.execute("GRANT SELECT, INSERT ON host_job_run TO " + Database.ROLE);
-            db.insertUsage(1, ROWS, "2 years");
-            db.insertUsage(ROWS + 1, 10, "1 month");
+            insert(db, 1, ROWS, "2 years");
+            insert(db, ROWS + 1, 10, "1 month");
             try (Node one = new Node("node-1", node(db.url()));
                     Node two = new Node("node-2", node(db.url()))) {
                 awaitStarted(db, one, two);
-                long expired = db.number("SELECT count(*) FROM model_usage_details") - 10;
+                long expired = db.number("SELECT count(*) FROM " + hot()) - 10;
                 assertThat(expired).isEqualTo(hasPlugin() ? 0 : ROWS);
-                db.insertUsage(2 * ROWS, ROWS, "14 months");
+                insert(db, 2 * ROWS, ROWS, "14 months");
 
                 sweepWhileTheHostsJobGoesOn(db, one, two);
 
@@ -85,9 +100,8 @@ public abstract class TwoNodes {
                 assertStopped(one);
                 assertStopped(two);
             }
-            assertThat(db.number("SELECT count(*) FROM model_usage_details")).isEqualTo(10);
-            assertThat(db.number("SELECT count(*) FROM model_usage_details_archive"))
-                    .isEqualTo(2 * ROWS);
+            assertThat(db.number("SELECT count(*) FROM " + hot())).isEqualTo(10);
+            assertThat(db.number("SELECT count(*) FROM " + hot() + "_archive")).isEqualTo(2 * ROWS);
             assertThat(db.strings("SELECT DISTINCT state FROM usage_archive_sweep"))
                     .containsExactly("DRAINED");
             // Quartz leaves a firing that a node had only ACQUIRED to the others.
@@ -124,7 +138,7 @@ public abstract class TwoNodes {
     private void sweepWhileTheHostsJobGoesOn(Database db, Node one, Node two) throws Exception {
         try (Connection application = db.connectAsOwner()) {
             application.setAutoCommit(false);
-            Database.execute(application, "LOCK TABLE model_usage_details_archive IN SHARE MODE");
+            Database.execute(application, "LOCK TABLE " + hot() + "_archive IN SHARE MODE");
             db.execute("UPDATE qrtz_triggers SET next_fire_time = extract(epoch FROM clock_timestamp()) * 1000"
                     + " WHERE trigger_name = '" + trigger + "' AND trigger_state = 'WAITING'");
             await("a sweep runs", one, two)
