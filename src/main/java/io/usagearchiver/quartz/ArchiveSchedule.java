@@ -1,7 +1,9 @@
 package io.usagearchiver.quartz;
 
+import java.sql.SQLException;
 import java.time.Instant;
 import java.util.List;
+import org.jooq.exception.ExceptionTools;
 import org.quartz.CronScheduleBuilder;
 import org.quartz.CronTrigger;
 import org.quartz.JobBuilder;
@@ -25,6 +27,8 @@ final class ArchiveSchedule {
     /** The group of the jobs and triggers of all archivers. */
     static final String GROUP = "usage-archiver";
 
+    private static final String UNIQUE_VIOLATION = "23505";
+
     private final Scheduler scheduler;
     private final PluginSettings settings;
     private final JobKey job;
@@ -41,7 +45,7 @@ final class ArchiveSchedule {
 
     /** Stores the job with this node's settings, and its triggers where they are missing, different or broken. */
     void store() throws SchedulerException {
-        scheduler.addJob(jobDetail(), true);
+        addJob();
         ensure(TriggerBuilder.newTrigger()
                 .withIdentity(cron)
                 .forJob(job)
@@ -59,6 +63,17 @@ final class ArchiveSchedule {
                 .startNow()
                 .withSchedule(SimpleScheduleBuilder.simpleSchedule().withMisfireHandlingInstructionFireNow())
                 .build());
+    }
+
+    private void addJob() throws SchedulerException {
+        try {
+            scheduler.addJob(jobDetail(), true);
+        } catch (SchedulerException e) {
+            if (!isStoredByAnother(e)) {
+                throw e;
+            }
+            scheduler.addJob(jobDetail(), true);
+        }
     }
 
     private JobDetail jobDetail() {
@@ -91,9 +106,21 @@ final class ArchiveSchedule {
                 // A node without this job's class left it so. Its fire time stays.
                 scheduler.resetTriggerFromErrorState(wanted.getKey());
             }
-        } catch (ObjectAlreadyExistsException e) {
-            // Another node stored the same trigger at the same moment.
+        } catch (SchedulerException e) {
+            if (!isStoredByAnother(e)) {
+                throw e;
+            }
         }
+    }
+
+    /**
+     * Whether another node stored the same at the same moment. A job store without a lock learns it from the primary key
+     * only: Spring's takes none outside of a transaction.
+     */
+    private static boolean isStoredByAnother(SchedulerException e) {
+        SQLException fault = ExceptionTools.getCause(e, SQLException.class);
+        return e instanceof ObjectAlreadyExistsException
+                || (fault != null && UNIQUE_VIOLATION.equals(fault.getSQLState()));
     }
 
     /**

@@ -233,6 +233,10 @@ class ArchiveScheduleTest {
     }
 
     private void store(Map<String, String> settings) throws SchedulerException {
+        store(scheduler, settings);
+    }
+
+    static void store(Scheduler scheduler, Map<String, String> settings) throws SchedulerException {
         Map<String, String> all = new HashMap<>(settings);
         all.put("dataSource", "archive");
         new ArchiveSchedule(scheduler, "usageArchiver", PluginSettings.parse(all, name -> name, variable -> null))
