@@ -11,8 +11,6 @@ import java.util.function.Supplier;
 import org.jooq.DSLContext;
 import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Moves the expired rows of a hot table into its archive.
@@ -27,8 +25,6 @@ import org.slf4j.LoggerFactory;
  * Immutable and thread-safe.
  */
 public final class Archiver {
-    private static final Logger log = LoggerFactory.getLogger(Archiver.class);
-
     private final ArchivePair<?> pair;
     private final String table;
     private final ConnectionSource connections;
@@ -169,12 +165,12 @@ public final class Archiver {
     }
 
     private SweepResult run(Errand errand, StopSignal stop) {
-        List<SweepListener> all = new ArrayList<>(listeners);
+        List<SweepListener> all = new ArrayList<>();
         all.add(new ProgressLog(errand.direction()));
+        all.addAll(listeners);
         SweepListener listener = new GuardedListener(all);
         try (Session session = Session.open(connections, stop)) {
             SweepResult result = run(errand, session, stop, listener);
-            report(errand.direction(), result);
             listener.sweepEnded(result);
             return result;
         } catch (SweepStoppedException e) {
@@ -225,7 +221,7 @@ public final class Archiver {
         try {
             StopReason reason = sweep.run();
             stop.finish();
-            return close(session, ledger, reason, rejections(sweep.keptBack(), direction), sweep.keptBack());
+            return close(session, ledger, reason, sweep.keptBack().message(direction), sweep.keptBack());
         } catch (RuntimeException e) {
             stop.finish();
             throw failed(direction, session, ledger, sweep.keptBack(), e);
@@ -274,50 +270,6 @@ public final class Archiver {
                 throw e;
             }
             return session.transaction(limits, tx -> ledger.close(tx, reason, message, keptBack));
-        }
-    }
-
-    private static @Nullable String rejections(KeptBack keptBack, Direction direction) {
-        List<String> reasons = keptBack.reasons();
-        return reasons.isEmpty()
-                ? null
-                : "rejected by the " + direction.targetSide() + ":\n" + String.join("\n", reasons);
-    }
-
-    private static void report(Direction direction, SweepResult result) {
-        log.info(
-                "{} {} of {} ended {}: {} rows moved in {} batches and {} ms, {} {} already,"
-                        + " {} in conflict, {} rejected; cutoff {}",
-                direction,
-                result.sweepId(),
-                result.table(),
-                result.stopReason(),
-                result.rowsMoved(),
-                result.batches(),
-                result.elapsed().toMillis(),
-                result.rowsAlreadyArchived(),
-                direction == Direction.ARCHIVE ? "archived" : "hot",
-                result.rowsInConflict(),
-                result.rowsRejected(),
-                result.cutoff());
-        String stay = direction == Direction.ARCHIVE ? "hot" : "archived";
-        if (!result.conflictingIds().isEmpty()) {
-            log.warn(
-                    "{} rows of {} stay {}: the {} holds their keys with other content. The first: {}",
-                    result.rowsInConflict(),
-                    result.table(),
-                    stay,
-                    direction.targetSide(),
-                    String.join(", ", result.conflictingIds()));
-        }
-        if (!result.rejectedIds().isEmpty()) {
-            log.warn(
-                    "{} rows of {} stay {}: the {} refuses them, for the reasons in the ledger's message. The first: {}",
-                    result.rowsRejected(),
-                    result.table(),
-                    stay,
-                    direction.targetSide(),
-                    String.join(", ", result.rejectedIds()));
         }
     }
 

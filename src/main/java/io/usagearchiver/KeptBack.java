@@ -7,6 +7,8 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The rows that a sweep had to leave hot, in the order in which they were committed to the ledger: the first <i>n</i> of
@@ -48,12 +50,15 @@ final class KeptBack {
         return first(rejected.keySet());
     }
 
-    /** The first rejected rows with their reasons, a line each. */
-    List<String> reasons() {
-        return rejected.entrySet().stream()
-                .limit(SweepResult.LISTED_IDS)
-                .map(entry -> entry.getKey() + ": " + entry.getValue())
-                .toList();
+    /** The first rejected rows with their reasons, a line each, for the ledger; null if there are none. */
+    @Nullable
+    String message(Direction direction) {
+        return rejected.isEmpty()
+                ? null
+                : rejected.entrySet().stream()
+                        .limit(SweepResult.LISTED_IDS)
+                        .map(entry -> entry.getKey() + ": " + entry.getValue())
+                        .collect(Collectors.joining("\n", "rejected by the " + direction.targetSide() + ":\n", ""));
     }
 
     private static <T> void keep(Set<T> set, long count) {
