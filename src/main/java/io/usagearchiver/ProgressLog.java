@@ -9,6 +9,7 @@ import org.slf4j.LoggerFactory;
 final class ProgressLog implements SweepListener {
     private static final Duration INTERVAL = Duration.ofMinutes(1);
     private static final Logger log = LoggerFactory.getLogger(ProgressLog.class);
+    /** Of the name by which the runnable jar turns it up and down. */
     private static final Logger endLog = LoggerFactory.getLogger(Archiver.class);
 
     private final Direction direction;
