@@ -28,7 +28,7 @@ import org.quartz.spi.SchedulerPlugin;
  */
 public final class ArchivePlugin implements SchedulerPlugin {
     private final Map<String, String> properties = new HashMap<>();
-    private @Nullable NodeStart node;
+    private @Nullable ScheduleKeeper node;
 
     /** The name of the archiver's data source in this Quartz instance. Required. */
     public void setDataSource(@Nullable String value) {
@@ -124,7 +124,7 @@ public final class ArchivePlugin implements SchedulerPlugin {
             PluginSettings settings = PluginSettings.parse(
                     properties, property -> "org.quartz.plugin." + name + "." + property, System::getenv);
             addListeners(name, scheduler);
-            node = new NodeStart(name, scheduler, settings);
+            node = new ScheduleKeeper(name, scheduler, settings);
         } catch (IllegalArgumentException e) {
             throw new SchedulerConfigException(e.getMessage(), e);
         }

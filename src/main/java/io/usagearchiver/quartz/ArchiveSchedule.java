@@ -17,6 +17,8 @@ import org.quartz.SimpleScheduleBuilder;
 import org.quartz.Trigger;
 import org.quartz.TriggerBuilder;
 import org.quartz.TriggerKey;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The job and its two triggers in the job store. Every node stores the same, at once and in any order: a trigger that is
@@ -28,6 +30,7 @@ final class ArchiveSchedule {
     static final String GROUP = "usage-archiver";
 
     private static final String UNIQUE_VIOLATION = "23505";
+    private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
 
     private final Scheduler scheduler;
     private final PluginSettings settings;
@@ -63,6 +66,7 @@ final class ArchiveSchedule {
                 .startNow()
                 .withSchedule(SimpleScheduleBuilder.simpleSchedule().withMisfireHandlingInstructionFireNow())
                 .build());
+        repair();
     }
 
     private void addJob() throws SchedulerException {
@@ -97,14 +101,11 @@ final class ArchiveSchedule {
                 scheduler.unscheduleJob(wanted.getKey());
                 scheduler.scheduleJob(wanted);
             } else if (!same(stored, wanted)) {
-                boolean paused = state(stored) == Trigger.TriggerState.PAUSED;
+                boolean paused = state(wanted.getKey()) == Trigger.TriggerState.PAUSED;
                 scheduler.rescheduleJob(wanted.getKey(), wanted);
                 if (paused) {
                     scheduler.pauseTrigger(wanted.getKey());
                 }
-            } else if (state(stored) == Trigger.TriggerState.ERROR) {
-                // A node without this job's class left it so. Its fire time stays.
-                scheduler.resetTriggerFromErrorState(wanted.getKey());
             }
         } catch (SchedulerException e) {
             if (!isStoredByAnother(e)) {
@@ -124,6 +125,19 @@ final class ArchiveSchedule {
     }
 
     /**
+     * Lets triggers fire again that Quartz has set to ERROR, which it does when a node cannot load the job: it does not
+     * have the class, or is shut down at that moment. Their fire times stay: a firing that is due runs once.
+     */
+    void repair() throws SchedulerException {
+        for (TriggerKey key : List.of(cron, startup)) {
+            if (state(key) == Trigger.TriggerState.ERROR) {
+                scheduler.resetTriggerFromErrorState(key);
+                log.warn("Trigger {} was in state ERROR and fires again; the node that set it so has logged why", key);
+            }
+        }
+    }
+
+    /**
      * Frees triggers that a node left behind ACQUIRED or BLOCKED without a node that holds them: has Quartz treat a firing
      * that is due as missed, which runs it once. Quartz does so in one transaction, but only when the firing is late by its
      * {@code misfireThreshold}. A trigger that an operator paused is left alone; for one that a node does hold, nothing
@@ -138,7 +152,7 @@ final class ArchiveSchedule {
             if (stored != null
                     && stored.getNextFireTime() != null
                     && stored.getNextFireTime().toInstant().isBefore(Instant.now())
-                    && state(stored) != Trigger.TriggerState.PAUSED) {
+                    && state(key) != Trigger.TriggerState.PAUSED) {
                 scheduler.resumeTrigger(key);
                 free = false;
             }
@@ -151,8 +165,8 @@ final class ArchiveSchedule {
         scheduler.interrupt(job);
     }
 
-    private Trigger.TriggerState state(Trigger trigger) throws SchedulerException {
-        return scheduler.getTriggerState(trigger.getKey());
+    private Trigger.TriggerState state(TriggerKey key) throws SchedulerException {
+        return scheduler.getTriggerState(key);
     }
 
     private static boolean same(Trigger stored, Trigger wanted) {

@@ -3,6 +3,7 @@ package io.usagearchiver.faults;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.usagearchiver.quartz.ArchiveJob;
 import io.usagearchiver.testing.SampleConfig;
 import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.TestScheduler;
@@ -68,6 +69,24 @@ class LeftoverTriggersTest {
         assertThat(sweeps("cron")).isEqualTo(1);
     }
 
+    /** Quartz cannot load the job for a while, as on a node without its class, or one that is shut down meanwhile. */
+    @Test
+    void a_trigger_that_gets_into_error_while_nodes_are_up_fires_again() throws Exception {
+        properties.setProperty("org.quartz.scheduler.idleWaitTime", "1000");
+        properties.setProperty("org.quartz.jobStore.misfireThreshold", "60000");
+        try (TestScheduler node = start()) {
+            awaitSweeps("startup", 2);
+            db.execute("UPDATE qrtz_job_details SET job_class_name = 'no.such.Job'");
+            leaveBehind("WAITING", Duration.ofSeconds(-2), false);
+            await("Quartz gives the trigger up").until(() -> cronState().equals("ERROR"));
+            db.execute("UPDATE qrtz_job_details SET job_class_name = '" + ArchiveJob.class.getName() + "'");
+
+            awaitSweeps("cron", 1);
+            awaitWaiting();
+        }
+        assertThat(sweeps("cron")).isEqualTo(1);
+    }
+
     /** The change has two writes, or more; the fault hits each of them once. */
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3})
@@ -97,7 +116,7 @@ class LeftoverTriggersTest {
 
         try (TestScheduler node = start()) {
             awaitSweeps("startup", 2);
-            assertThat(cronState()).startsWith("PAUSED");
+            awaitPaused();
         }
         assertThat(sweeps("cron")).isZero();
     }
@@ -110,7 +129,7 @@ class LeftoverTriggersTest {
 
         try (TestScheduler node = start()) {
             awaitSweeps("startup", 2);
-            assertThat(cronState()).isEqualTo("PAUSED");
+            awaitPaused();
         }
         assertThat(db.strings("SELECT cron_expression FROM qrtz_cron_triggers")).containsExactly(another);
     }
@@ -160,7 +179,12 @@ class LeftoverTriggersTest {
     }
 
     private void awaitSweeps(String trigger, int count) {
-        await(trigger + " sweeps").atMost(Duration.ofSeconds(20)).until(() -> sweeps(trigger) == count);
+        await(trigger + " sweeps").until(() -> sweeps(trigger) == count);
+    }
+
+    /** As long as the job runs, Quartz has it PAUSED_BLOCKED. */
+    private void awaitPaused() {
+        await("the trigger is paused").until(() -> cronState().equals("PAUSED"));
     }
 
     private long sweeps(String trigger) {

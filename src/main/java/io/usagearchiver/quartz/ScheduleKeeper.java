@@ -15,10 +15,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a node does at its start, beside the scheduler's own: stores the schedule, checks the tables and looks after
- * triggers that another node left behind, in the background where the database does not answer at once.
+ * What a node does beside the scheduler's own: at its start it stores the schedule, checks the tables and looks after
+ * triggers that another node left behind, in the background where the database does not answer at once; as long as it is
+ * up, it sees to it that no trigger rests in error.
  */
-final class NodeStart {
+final class ScheduleKeeper {
     private static final Duration FIRST_RETRY = Duration.ofSeconds(1);
     private static final Duration LAST_RETRY = Duration.ofSeconds(30);
     private static final Duration STEP_AT_SHUTDOWN = Duration.ofSeconds(1);
@@ -32,11 +33,11 @@ final class NodeStart {
     private boolean stored;
     private final Set<String> loggedFaults = new HashSet<>();
 
-    NodeStart(String name, Scheduler scheduler, PluginSettings settings) {
+    ScheduleKeeper(String name, Scheduler scheduler, PluginSettings settings) {
         this.name = name;
         this.settings = settings;
         this.schedule = new ArchiveSchedule(scheduler, name, settings);
-        this.thread = new Thread(this::settle, "usage-archiver-" + name);
+        this.thread = new Thread(this::keep, "usage-archiver-" + name);
     }
 
     void start() {
@@ -68,14 +69,16 @@ final class NodeStart {
     /**
      * Stores the schedule and checks the tables, until the database has answered to both. Where the check had to wait,
      * so had the startup sweep, which failed: the schedule is stored once more, to run it now. Then looks after triggers
-     * that are due, until they have fired.
+     * that are due, until they have fired, and after those in error, until the node is shut down.
      */
-    private void settle() {
+    private void keep() {
         try {
             int checks = attempt(this::store) > 0 ? attempt(this::check) : 0;
             if (checks > 0) {
                 stored = checks == 1;
-                attempt(() -> store() && free());
+                if (attempt(() -> store() && free()) > 0) {
+                    attempt(this::repair);
+                }
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -135,6 +138,16 @@ final class NodeStart {
             fault("free its triggers; check the job store's data source", e);
             return false;
         }
+    }
+
+    /** Never done. A database that is away is in the log already: the job store signs in each few seconds. */
+    private boolean repair() {
+        try {
+            schedule.repair();
+        } catch (SchedulerException | RuntimeException e) {
+            log.debug("Archiver {} could not look after its triggers", name, e);
+        }
+        return false;
     }
 
     /** Logs each fault once, not at each attempt: a pool without connections has several to tell in turn. */
