@@ -10,6 +10,7 @@ import io.usagearchiver.testing.TcpProxy;
 import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.TestScheduler;
 import java.sql.Connection;
+import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Map;
@@ -19,6 +20,7 @@ import java.util.concurrent.TimeUnit;
 import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -28,6 +30,7 @@ import org.quartz.JobKey;
 import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
 import org.quartz.listeners.JobListenerSupport;
+import org.quartz.utils.DBConnectionManager;
 
 /** Each way to stop a sweep, in each situation in which it would not end a batch by itself. */
 class NodeStoppingTest {
@@ -150,6 +153,24 @@ class NodeStoppingTest {
         if (situation == Situation.RETRY_WITHOUT_DATABASE) {
             network.refuse();
             condition.until(() -> db.number("SELECT count(*) FROM pg_stat_activity WHERE " + Situation.OURS) == 0);
+        }
+    }
+
+    /** Quartz interrupts the thread that fires, and sets the trigger to ERROR if it cannot load the job then. */
+    @Test
+    void the_job_store_can_be_read_by_a_thread_that_a_shutdown_has_interrupted() throws Exception {
+        try (TestScheduler node = new TestScheduler(properties);
+                Connection connection =
+                        DBConnectionManager.getInstance().getConnection(SampleConfig.QUARTZ_DATA_SOURCE)) {
+            node.get().start();
+
+            Thread.currentThread().interrupt();
+            try (PreparedStatement statement = connection.prepareStatement("SELECT count(*) FROM qrtz_job_details")) {
+                statement.executeQuery();
+                assertThat(Thread.currentThread().isInterrupted()).isTrue();
+            } finally {
+                Thread.interrupted();
+            }
         }
     }
 
