@@ -4,10 +4,8 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.time.Clock;
 import java.time.LocalDateTime;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Supplier;
 import org.jooq.DSLContext;
 import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
@@ -25,14 +23,14 @@ import org.jspecify.annotations.Nullable;
  * Immutable and thread-safe.
  */
 public final class Archiver {
-    private final ArchivePair<?> pair;
-    private final String table;
+    final ArchivePair<?> pair;
+    final String table;
     private final ConnectionSource connections;
-    private final ArchiveSettings settings;
+    final ArchiveSettings settings;
     private final List<SweepListener> listeners;
-    private final @Nullable Clock clock;
-    private final String node;
-    private final String firedBy;
+    final @Nullable Clock clock;
+    final String node;
+    final String firedBy;
 
     private Archiver(Builder builder) {
         pair = builder.pair;
@@ -66,7 +64,7 @@ public final class Archiver {
         }
     }
 
-    private Shape check(DSLContext tx, Direction direction) {
+    Shape check(DSLContext tx, Direction direction) {
         Shape shape = SchemaCheck.run(tx, pair, direction);
         String missing = settings.pace().maxReplicaLag() == null ? null : ReplicaLag.missingPrivilege(tx);
         if (missing != null) {
@@ -170,7 +168,7 @@ public final class Archiver {
         all.addAll(listeners);
         SweepListener listener = new GuardedListener(all);
         try (Session session = Session.open(connections, stop)) {
-            SweepResult result = run(errand, session, stop, listener);
+            SweepResult result = new ErrandRun(this, errand, session, stop, listener).run();
             listener.sweepEnded(result);
             return result;
         } catch (SweepStoppedException e) {
@@ -180,96 +178,6 @@ public final class Archiver {
             throw e;
         } finally {
             stop.finish();
-        }
-    }
-
-    private SweepResult run(Errand errand, Session session, StopSignal stop, SweepListener listener) {
-        ArchiveSettings settings = errand.settings(this.settings);
-        Retry retry = new Retry(settings.retryTimeout(), stop);
-        Direction direction = errand.direction();
-        Ledger ledger;
-        Sweep sweep;
-        try {
-            Shape shape = retry.run(() -> session.transaction(TransactionLimits.page(settings), tx -> {
-                Shape checked = check(tx, direction);
-                errand.check(tx);
-                return checked;
-            }));
-            Supplier<LocalDateTime> now = clock(session, retry);
-            LocalDateTime cutoff = errand.cutoff(now.get());
-            Ledger.Opening opening = new Ledger.Opening(
-                    pair, shape.table(), direction, TransactionLimits.life(settings), cutoff, node, firedBy);
-            RunWindow window = settings.pace().runWindow();
-            if (window != null && !window.contains(now.get().toLocalTime())) {
-                Ledger refused = retry.run(() -> session.transaction(
-                        TransactionLimits.open(settings), tx -> opening.refuse(tx, StopReason.OUTSIDE_WINDOW)));
-                return close(session, refused, StopReason.OUTSIDE_WINDOW, null, new KeptBack());
-            }
-            ledger = retry.run(() -> opening.open(session, TransactionLimits.open(settings)));
-            if (ledger.isBusy()) {
-                return close(session, ledger, StopReason.BUSY, null, new KeptBack());
-            }
-            Pacing pacing = new Pacing(settings, stop, now, direction + " " + ledger.sweepId() + " of " + table);
-            sweep = new Sweep(errand, settings, session, retry, stop, listener, cutoff, ledger, shape, pacing);
-        } catch (DataAccessException | Session.LostException | StopSignal.StoppedException e) {
-            if (stop.requested()) {
-                throw new SweepStoppedException(direction, table, e);
-            }
-            throw new SweepFailedException(
-                    "A " + direction.word() + " of " + table + " could not begin: " + Faults.message(e), e, null);
-        }
-        try {
-            StopReason reason = sweep.run();
-            stop.finish();
-            return close(session, ledger, reason, sweep.keptBack().message(direction), sweep.keptBack());
-        } catch (RuntimeException e) {
-            stop.finish();
-            throw failed(direction, session, ledger, sweep.keptBack(), e);
-        }
-    }
-
-    /** The injected clock; else the database's, read once and counted on from there. */
-    private Supplier<LocalDateTime> clock(Session session, Retry retry) {
-        if (clock != null) {
-            return () -> LocalDateTime.ofInstant(clock.instant(), ZoneOffset.UTC);
-        }
-        LocalDateTime read = retry.run(() -> session.transaction(TransactionLimits.page(settings), NaiveUtc::now));
-        long nanos = System.nanoTime();
-        return () -> read.plusNanos(System.nanoTime() - nanos);
-    }
-
-    private RuntimeException failed(
-            Direction direction, Session session, Ledger ledger, KeptBack keptBack, RuntimeException fault) {
-        SweepResult result = null;
-        // Without a connection the row stays RUNNING until the next sweep supersedes it. To wait for another one once
-        // more would keep a node that is to stop from it.
-        if (!(fault instanceof Session.LostException)) {
-            try {
-                result = close(session, ledger, StopReason.FAILED, Faults.message(fault), keptBack);
-            } catch (RuntimeException e) {
-                fault.addSuppressed(e);
-            }
-        }
-        if (fault instanceof SchemaDriftException) {
-            return fault;
-        }
-        return new SweepFailedException(
-                direction + " " + ledger.sweepId() + " of " + table + " failed: " + Faults.message(fault),
-                fault,
-                result);
-    }
-
-    /** Closes the ledger row; once more on another connection if the first one is lost. */
-    private SweepResult close(
-            Session session, Ledger ledger, StopReason reason, @Nullable String message, KeptBack keptBack) {
-        TransactionLimits limits = TransactionLimits.close(settings);
-        try {
-            return session.transaction(limits, tx -> ledger.close(tx, reason, message, keptBack));
-        } catch (DataAccessException e) {
-            if (!Faults.isTransient(e)) {
-                throw e;
-            }
-            return session.transaction(limits, tx -> ledger.close(tx, reason, message, keptBack));
         }
     }
 
