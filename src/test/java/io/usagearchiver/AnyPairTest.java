@@ -425,7 +425,7 @@ class AnyPairTest {
                 .sweep();
         done.set(true);
         for (CompletableFuture<Void> writer : writers) {
-            writer.get(10, TimeUnit.SECONDS);
+            writer.get(1, TimeUnit.MINUTES);
         }
         archiver(any.pair()).sweep();
 

@@ -225,7 +225,10 @@ class HoldTest {
         db.execute("CREATE TABLE invoice (usage_id integer REFERENCES model_usage_details"
                 + " DEFERRABLE INITIALLY DEFERRED)");
         try (Rival rival = new Rival(db, "LOCK TABLE invoice IN ACCESS EXCLUSIVE MODE")) {
-            CompletableFuture<SweepResult> sweep = start(rows.archiver(6).build());
+            Duration minute = Duration.ofMinutes(1);
+            CompletableFuture<SweepResult> sweep = start(rows.archiver()
+                    .settings(ArchiveSettings.defaults().withBatchSize(6).withTimeouts(minute, minute, minute))
+                    .build());
             rival.awaitWaiting(1, "COMMIT");
             CompletableFuture<Void> hold = set(RowFilter.ids("5", "9"));
             rival.awaitWaiting(TestDatabase.RESTORER, 1, "update %usage_archive_sweep%holds_version%");

@@ -85,11 +85,14 @@ class PacingTest {
         StopSignal stop = new StopSignal();
         Future<SweepResult> sweep;
         try (Rival rival = new Rival(db, "INSERT INTO model_usage_details_archive TABLE row_5")) {
-            Archiver archiver = archiver(Pace.full().withPause(null, 100)).build();
+            Duration minute = Duration.ofMinutes(1);
+            Archiver archiver = rows.archiver()
+                    .settings(settings(Pace.full().withPause(null, 100)).withTimeouts(minute, minute, minute))
+                    .build();
             sweep = threads.submit(() -> archiver.sweep(stop));
             // A hundred times the time that this takes at least.
             rival.awaitWaiting(1, Rival.COPY);
-            rival.execute("SELECT pg_sleep(0.1)");
+            rival.execute("SELECT pg_sleep(0.5)");
         }
         awaitPauseAfterFirstBatch();
         stop.request();

@@ -185,6 +185,7 @@ class PlanTest {
         String blocks = """
                 SELECT sum(heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit)
                 FROM pg_statio_user_tables WHERE schemaname = 'public' AND relname NOT LIKE 'qrtz%'""";
+        awaitArchiverSessionsEnd(db);
         db.execute("SELECT pg_stat_force_next_flush()"); // what the inserts have read
         long before = db.number(blocks);
         try (Connection connection = db.connectAsArchiver()) {

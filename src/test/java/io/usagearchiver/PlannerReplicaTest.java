@@ -47,11 +47,10 @@ class PlannerReplicaTest {
         server.executeOnReplica("ALTER SYSTEM SET primary_slot_name = 'standby_slot'");
         server.executeOnReplica("ALTER SYSTEM SET hot_standby_feedback = on");
         server.executeOnReplica("SELECT pg_reload_conf()");
-        await().atMost(Duration.ofSeconds(30))
-                .until(() -> warnings().stream()
-                        .anyMatch(warning ->
-                                warning.matches("replication slot standby_slot \\(active\\) holds a snapshot that is"
-                                        + " \\d+ transactions old: .*")));
+        await().until(() -> warnings().stream()
+                .anyMatch(
+                        warning -> warning.matches("replication slot standby_slot \\(active\\) holds a snapshot that is"
+                                + " \\d+ transactions old: .*")));
 
         assertThat(warnings()).noneMatch(warning -> warning.startsWith("prepared "));
         server.execute("BEGIN; SELECT 1 FROM model_usage_details LIMIT 1 FOR UPDATE; PREPARE TRANSACTION 'left over'");

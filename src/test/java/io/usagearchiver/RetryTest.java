@@ -98,7 +98,7 @@ class RetryTest {
     void a_transaction_that_postgresql_ended_because_the_node_was_frozen_is_repeated() {
         AtomicInteger deletes = new AtomicInteger();
         SweepResult result = sweep(
-                SETTINGS.withTimeouts(Duration.ofSeconds(5), Duration.ofSeconds(20), Duration.ofMillis(200)),
+                SETTINGS.withTimeouts(Duration.ofSeconds(5), Duration.ofSeconds(20), Duration.ofSeconds(2)),
                 (sql, connection) -> {
                     if (sql.startsWith("delete") && deletes.incrementAndGet() == 3) {
                         awaitEnd(connection);
@@ -110,14 +110,16 @@ class RetryTest {
 
     @Test
     void a_deadlock_is_repeated() throws Exception {
+        ArchiveSettings patient =
+                SETTINGS.withTimeouts(Duration.ofMinutes(1), Duration.ofMinutes(1), Duration.ofMinutes(1));
         // PostgreSQL ends the session that notices: the sweep, since the rival looks much later.
         db.execute(
-                "ALTER ROLE " + TestDatabase.ARCHIVER + " IN DATABASE " + db.name() + " SET deadlock_timeout = '3s'");
+                "ALTER ROLE " + TestDatabase.ARCHIVER + " IN DATABASE " + db.name() + " SET deadlock_timeout = '8s'");
 
         try (Rival rival =
                 new Rival(db, "INSERT INTO model_usage_details_archive SELECT * FROM before_the_sweep WHERE id = 55")) {
             CompletableFuture<SweepResult> sweep =
-                    CompletableFuture.supplyAsync(() -> sweep(SETTINGS, (sql, connection) -> {}));
+                    CompletableFuture.supplyAsync(() -> sweep(patient, (sql, connection) -> {}));
             rival.awaitWaiting(1, Rival.COPY);
             rival.execute("SET deadlock_timeout = '1min'");
             rival.execute("UPDATE model_usage_details SET user_name = 'last' WHERE id = 55");
@@ -219,13 +221,21 @@ class RetryTest {
 
     @Test
     void a_batch_that_is_too_slow_is_halved() {
-        db.execute("CREATE FUNCTION slow(integer) RETURNS boolean LANGUAGE sql AS 'SELECT pg_sleep(0.1) IS NOT NULL'");
+        db.execute("""
+                CREATE FUNCTION slow(integer) RETURNS boolean LANGUAGE plpgsql AS $$
+                DECLARE
+                  rows integer := coalesce(nullif(current_setting('test.rows', true), ''), '0')::integer + 1;
+                BEGIN
+                  PERFORM set_config('test.rows', rows::text, true);
+                  PERFORM pg_sleep(600) WHERE rows > 5;
+                  RETURN true;
+                END $$""");
         db.execute("ALTER TABLE model_usage_details_archive ADD CHECK (slow(id))");
         db.execute("DELETE FROM model_usage_details WHERE id > 10");
         db.execute("DELETE FROM before_the_sweep WHERE id > 10");
 
         SweepResult result = sweep(
-                SETTINGS.withTimeouts(Duration.ofSeconds(5), Duration.ofMillis(700), Duration.ofSeconds(10)),
+                SETTINGS.withTimeouts(Duration.ofSeconds(5), Duration.ofSeconds(3), Duration.ofSeconds(10)),
                 (sql, connection) -> {});
 
         assertDrained(result, 10, 2);

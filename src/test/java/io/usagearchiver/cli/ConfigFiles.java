@@ -16,7 +16,8 @@ final class ConfigFiles {
             String sample = Files.readString(Path.of("quartz.properties"))
                     .replace(
                             "jdbc:postgresql://localhost:5432/usage",
-                            db == null ? "jdbc:postgresql://127.0.0.1:1/none" : db.url());
+                            db == null ? "jdbc:postgresql://127.0.0.1:1/none" : db.url())
+                    .replace("checkoutTimeout = 5000", "checkoutTimeout = 60000");
             Path file = Files.createTempFile(directory, "quartz", ".properties");
             Files.writeString(file, sample + String.join("\n", furtherLines) + "\n");
             return file.toString();
@@ -36,7 +37,7 @@ final class ConfigFiles {
                 org.quartz.dataSource.NAME.maxConnections = 1
                 org.quartz.dataSource.NAME.minPoolSize = 0
                 org.quartz.dataSource.NAME.initialPoolSize = 0
-                org.quartz.dataSource.NAME.checkoutTimeout = 5000
+                org.quartz.dataSource.NAME.checkoutTimeout = 60000
                 org.quartz.dataSource.NAME.acquireRetryAttempts = 1
                 """.formatted(db.url(), user, password).replace("NAME", name);
     }

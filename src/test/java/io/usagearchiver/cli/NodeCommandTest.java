@@ -273,7 +273,7 @@ class NodeCommandTest {
         @Override
         public void close() throws Exception {
             await().until(termination::signal);
-            assertThat(exitCode.get(5, TimeUnit.SECONDS)).isZero();
+            assertThat(exitCode.get(1, TimeUnit.MINUTES)).isZero();
         }
     }
 }

@@ -126,7 +126,7 @@ class OperatorCommandsTest {
         conflictAndTwin();
         run("sweep");
         db.execute("""
-                UPDATE usage_archive_sweep SET node = 'node-1';
+                UPDATE usage_archive_sweep SET node = 'node-1', finished_at = started_at + interval '1.5 s';
                 INSERT INTO usage_archive_sweep (table_name, state, direction, node, fired_by, cutoff, batches, rows_moved,
                   started_at, last_batch_at, finished_at, message) VALUES ('public.model_usage_details', 'FAILED', 'RESTORE',
                   'node-2', 'command line', '2026-02-01', 1235, 1234567, '2026-02-01', '2026-02-01 00:01:40',
@@ -139,7 +139,7 @@ class OperatorCommandsTest {
                             2  2026-02-01 00:00     1 h 30 min  RESTORE FAILED  1,234,567          0  12,346                       command line  node-2
                                first line
                                second line
-                            1  \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d +\\d\\.\\d s  DRAINED                 8          1 +[\\d,]+  \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d  command line  node-1
+                            1  \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d +1\\.5 s  DRAINED                 8          1 +[\\d,]+  \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d  command line  node-1
                         """);
         assertThat(run("history", "--limit", "1").out()).contains("RESTORE").doesNotContain("DRAINED");
     }

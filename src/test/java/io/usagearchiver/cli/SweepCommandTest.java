@@ -220,6 +220,7 @@ class SweepCommandTest {
     void a_login_that_is_refused_is_one_line_without_the_password() {
         CommandRun run = sweepWith(
                 "org.quartz.dataSource.archive.acquireRetryDelay = 4000",
+                "org.quartz.dataSource.archive.checkoutTimeout = 11000",
                 "org.quartz.dataSource.archive.user = no_such_user",
                 "org.quartz.dataSource.archive.password = sesame");
         assertThat(run.err())

@@ -19,7 +19,8 @@ import org.junit.jupiter.params.provider.ValueSource;
  * archiver's role finds before PostgreSQL's own: a JVM cannot move its own clock. Each has the same view of the other.
  */
 class DatabaseClockTest {
-    private static final String MONTHS = ArchiveSettings.DEFAULT_RETENTION_MONTHS + " months";
+    /** After four years the calendar is the same, so that no month ends earlier than the one it is counted back to. */
+    private static final int MONTHS = 48;
 
     @AutoClose
     private final TestDatabase db = TestDatabase.create();
@@ -31,17 +32,18 @@ class DatabaseClockTest {
                 + " $$ SELECT pg_catalog.clock_timestamp() + interval '" + hours + " hours' $$;"
                 + " ALTER ROLE " + TestDatabase.ARCHIVER + " IN DATABASE " + db.name()
                 + " SET search_path = public, pg_catalog");
-        String age = "timezone('UTC', pg_catalog.clock_timestamp()) - interval '" + MONTHS + "'";
+        String age = "timezone('UTC', pg_catalog.clock_timestamp()) - interval '" + MONTHS + " months'";
         // By the clocks: expired by both, by the later one only, by neither.
         db.insertUsage("SELECT i, " + age + " + i * interval '20 hours', timestamp '2020-01-01'"
                 + " FROM unnest(ARRAY[-3, -1, 1, 3]) i (i)".replace("i (i)", "AS i"));
 
-        SweepResult result =
-                Archiver.builder(UsageDetails.PAIR, db.archiver()).build().sweep();
+        SweepResult result = Archiver.builder(UsageDetails.PAIR, db.archiver())
+                .settings(ArchiveSettings.defaults().withRetentionMonths(MONTHS))
+                .build()
+                .sweep();
 
-        LocalDateTime databases = LocalDateTime.now(ZoneOffset.UTC)
-                .plusHours(hours)
-                .minusMonths(ArchiveSettings.DEFAULT_RETENTION_MONTHS);
+        LocalDateTime databases =
+                LocalDateTime.now(ZoneOffset.UTC).plusHours(hours).minusMonths(MONTHS);
         assertThat(Duration.between(result.cutoff(), databases).abs()).isLessThan(Duration.ofHours(10));
         assertThat(db.strings("SELECT id FROM model_usage_details_archive ORDER BY id"))
                 .containsExactly(hours < 0 ? new String[] {"-3"} : new String[] {"-3", "-1", "1"});

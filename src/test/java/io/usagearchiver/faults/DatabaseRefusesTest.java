@@ -13,7 +13,6 @@ import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.TestScheduler;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Properties;
@@ -53,7 +52,7 @@ class DatabaseRefusesTest {
     @BeforeEach
     void smallBatches() {
         properties.setProperty(SampleConfig.archiver("batchSize"), "10");
-        properties.setProperty("org.quartz.dataSource.archive.checkoutTimeout", "500");
+        properties.setProperty("org.quartz.dataSource.archive.checkoutTimeout", "2000");
         // Sessions keep a setting of their database that was changed since; this pool replaces them.
         properties.setProperty("org.quartz.dataSource.archive.maxConnectionAge", "1");
         properties.setProperty("org.quartz.dataSource.quartz.maxConnectionAge", "1");
@@ -87,7 +86,7 @@ class DatabaseRefusesTest {
             refusal.begin(this);
             for (int firing = 1; firing <= 2; firing++) {
                 node.get().triggerJob(JOB);
-                await().atMost(Duration.ofSeconds(20)).until(ended::tryAcquire);
+                await().until(ended::tryAcquire);
                 assertThat(log.messages(Level.ERROR, ArchiveJob.class))
                         .hasSize(firing)
                         .last()
@@ -101,7 +100,7 @@ class DatabaseRefusesTest {
                     .isSubsetOf("FAILED");
             refusal.end(this);
 
-            await().atMost(Duration.ofSeconds(20)).until(() -> {
+            await().until(() -> {
                 node.get().triggerJob(JOB);
                 ended.acquire();
                 return rows.archived() == 40;
@@ -123,7 +122,7 @@ class DatabaseRefusesTest {
                     .until(() -> log.messages(Level.DEBUG, ArchivePlugin.class).size() >= 2);
             Refusal.READ_ONLY.end(this);
 
-            await().atMost(Duration.ofSeconds(60)).until(() -> rows.archived() == 40);
+            await().until(() -> rows.archived() == 40);
         } finally {
             plugin.setLevel(level);
         }

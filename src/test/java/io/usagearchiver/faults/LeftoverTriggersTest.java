@@ -141,8 +141,9 @@ class LeftoverTriggersTest {
         }
 
         try (TestScheduler node = start()) {
-            assertThat(db.strings("SELECT trigger_name || ' ' || trigger_state FROM qrtz_triggers ORDER BY 1"))
-                    .containsExactly("usageArchiver.cron PAUSED", "usageArchiver.startup PAUSED");
+            await().untilAsserted(() -> assertThat(
+                            db.strings("SELECT trigger_name || ' ' || trigger_state FROM qrtz_triggers ORDER BY 1"))
+                    .containsExactly("usageArchiver.cron PAUSED", "usageArchiver.startup PAUSED"));
         }
         assertThat(sweeps("startup")).isEqualTo(1);
     }

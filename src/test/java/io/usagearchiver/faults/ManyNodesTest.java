@@ -81,12 +81,9 @@ class ManyNodesTest {
     /** Each node comes back with another schedule and batch size: what a rollout of new settings does. */
     @Test
     void a_rolling_restart_under_a_running_sweep_goes_on_with_the_new_settings() throws Exception {
-        ExpiredRows rows = new ExpiredRows(db, 2000);
+        ExpiredRows rows = new ExpiredRows(db, 5000);
         // Slow enough to outlast the restarts.
-        db.execute("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
-                + " $$ BEGIN PERFORM pg_sleep(0.2); RETURN NULL; END $$;"
-                + " CREATE TRIGGER slow BEFORE INSERT ON model_usage_details_archive"
-                + " FOR EACH STATEMENT EXECUTE FUNCTION slow()");
+        db.slowBatches(Duration.ofMillis(200));
         Properties old = sample();
         old.setProperty(archiver("batchSize"), "5");
         for (int i = 0; i < 3; i++) {
@@ -130,7 +127,9 @@ class ManyNodesTest {
         Properties properties = SampleConfig.of(db);
         // Nodes that wait for the slowest of ten to start are not to give up.
         String url = "org.quartz.dataSource.quartz.URL";
-        properties.setProperty(url, properties.getProperty(url).replace("socketTimeout=30", "socketTimeout=300"));
+        String patient = properties.getProperty(url).replaceFirst("socketTimeout=\\d+", "socketTimeout=300");
+        assertThat(patient).contains("socketTimeout=300");
+        properties.setProperty(url, patient);
         return properties;
     }
 

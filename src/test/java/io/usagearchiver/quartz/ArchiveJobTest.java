@@ -10,6 +10,7 @@ import io.usagearchiver.testing.CapturedLog;
 import io.usagearchiver.testing.SampleConfig;
 import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.TestScheduler;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -124,7 +125,8 @@ class ArchiveJobTest {
         fire(Map.of("batchSize", "0"));
         await().until(() -> executions.size() == 2);
         assertThat(executions.get(1).fault()).hasMessageContaining("batchSize");
-        assertThat(scheduler.getTriggerState(hourly)).isEqualTo(Trigger.TriggerState.NORMAL);
+        await("the job store has heard of the end")
+                .until(() -> scheduler.getTriggerState(hourly) == Trigger.TriggerState.NORMAL);
         assertThat(scheduler.getTrigger(hourly).getNextFireTime()).isInTheFuture();
         assertThat(db.number("select times_triggered from qrtz_simple_triggers"))
                 .isEqualTo(1);
@@ -133,6 +135,7 @@ class ArchiveJobTest {
     @Test
     void an_interrupt_lets_the_batch_commit_and_ends_the_sweep() throws Exception {
         insertExpired(20_000);
+        db.slowBatches(Duration.ofMillis(50));
         fire(Map.of());
         await().until(() -> db.number("select coalesce(sum(batches), 0) from usage_archive_sweep") > 0);
 

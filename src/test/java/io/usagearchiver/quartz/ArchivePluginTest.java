@@ -21,7 +21,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
@@ -105,8 +104,8 @@ class ArchivePluginTest {
         properties.setProperty(archiver("batchSize"), "10");
         properties.setProperty(archiver("timeBudget"), "1h");
         properties.setProperty(archiver("lockTimeout"), "2s");
-        properties.setProperty(archiver("statementTimeout"), "3s");
-        properties.setProperty(archiver("idleTransactionTimeout"), "4s");
+        properties.setProperty(archiver("statementTimeout"), "33s");
+        properties.setProperty(archiver("idleTransactionTimeout"), "34s");
         properties.setProperty(archiver("retryTimeout"), "6s");
         properties.setProperty(archiver("pause"), "7ms");
         properties.setProperty(archiver("pauseShare"), "0.5");
@@ -133,8 +132,8 @@ class ArchivePluginTest {
                     .contains(
                             entry("timeBudget", "1h"),
                             entry("lockTimeout", "2s"),
-                            entry("statementTimeout", "3s"),
-                            entry("idleTransactionTimeout", "4s"),
+                            entry("statementTimeout", "33s"),
+                            entry("idleTransactionTimeout", "34s"),
                             entry("retryTimeout", "6s"),
                             entry("pause", "7ms"),
                             entry("pauseShare", "0.5"),
@@ -297,7 +296,6 @@ class ArchivePluginTest {
 
     private void awaitArchival() {
         await("the expired rows are archived")
-                .atMost(30, TimeUnit.SECONDS)
                 .until(() -> db.number("select count(*) from model_usage_details_archive") == ROWS
                         && db.number("select count(*) from model_usage_details") == 0);
     }

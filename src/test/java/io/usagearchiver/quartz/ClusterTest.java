@@ -21,6 +21,15 @@ class ClusterTest {
     private static final int ROWS = 20_000;
     private static final String EVERY_SECOND = "* * * * * ?";
 
+    /**
+     * Of two triggers of a job that two nodes have acquired at the same instant, Quartz can let both run: the older sweep
+     * is SUPERSEDED then. The cron trigger fires once a time; what can meet it is the startup trigger.
+     */
+    static final String NOT_BESIDE_A_STARTUP = " and not (state = 'SUPERSEDED' and (fired_by like '%.startup'"
+            + " or (select newer.fired_by like '%.startup' from usage_archive_sweep newer where newer.table_name ="
+            + " usage_archive_sweep.table_name and newer.sweep_id > usage_archive_sweep.sweep_id"
+            + " order by newer.sweep_id limit 1)))";
+
     @AutoClose
     private final TestDatabase db = TestDatabase.create();
 
@@ -63,8 +72,9 @@ class ClusterTest {
                 .singleElement()
                 .asString()
                 .contains("batchSize=20", "cron=" + EVERY_SECOND);
-        assertThat(db.strings("select distinct state from usage_archive_sweep where state <> 'DRAINED'"))
-                .isSubsetOf("INTERRUPTED");
+        assertThat(db.strings("select state from usage_archive_sweep where state not in ('DRAINED', 'INTERRUPTED')"
+                        + NOT_BESIDE_A_STARTUP))
+                .isEmpty();
         assertThat(db.number("select count(*) from usage_archive_sweep a join usage_archive_sweep b"
                         + " on a.sweep_id < b.sweep_id and b.started_at < a.finished_at"))
                 .as("sweeps at the same time")
@@ -113,6 +123,7 @@ class ClusterTest {
     }
 
     private Properties smallBatches() {
+        db.slowBatches(Duration.ofMillis(50));
         Properties properties = SampleConfig.of(db);
         properties.setProperty(archiver("batchSize"), "5");
         return properties;

@@ -127,8 +127,8 @@ class FurtherPairsTest {
             assertThat(first.ends(Duration.ofSeconds(10))).as(first.log()).isTrue();
             assertThat(second.ends(Duration.ofSeconds(10))).as(second.log()).isTrue();
         }
-        assertThat(db.strings("SELECT DISTINCT state FROM usage_archive_sweep WHERE state NOT IN"
-                        + " ('DRAINED', 'TIME_BUDGET', 'INTERRUPTED')"))
+        assertThat(db.strings("SELECT state FROM usage_archive_sweep WHERE state NOT IN"
+                        + " ('DRAINED', 'TIME_BUDGET', 'INTERRUPTED')" + ClusterTest.NOT_BESIDE_A_STARTUP))
                 .isEmpty();
         assertThat(db.strings("SELECT trigger_name || ' ' || cron_expression FROM qrtz_cron_triggers ORDER BY 1"))
                 .containsExactly(

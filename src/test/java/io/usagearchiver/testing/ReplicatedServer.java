@@ -1,5 +1,7 @@
 package io.usagearchiver.testing;
 
+import static org.awaitility.Awaitility.await;
+
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -66,6 +68,7 @@ public final class ReplicatedServer implements AutoCloseable {
             for (String sql : TestDatabase.scripts()) {
                 execute(sql);
             }
+            awaitReplay();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } catch (SQLException e) {
@@ -104,6 +107,14 @@ public final class ReplicatedServer implements AutoCloseable {
     /** The first column of the first row of a query by the owner on the primary, as PostgreSQL writes it. */
     public String string(String sql) {
         return string(port, DATABASE, sql);
+    }
+
+    /** Waits until the replica has replayed all that the primary has written by now. */
+    public void awaitReplay() {
+        String written = string("SELECT pg_current_wal_lsn()");
+        await("the replica has replayed")
+                .until(() -> "t"
+                        .equals(string("SELECT bool_and(replay_lsn >= '" + written + "') FROM pg_stat_replication")));
     }
 
     /** Makes the replica receive without replaying. */

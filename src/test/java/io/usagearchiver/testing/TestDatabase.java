@@ -10,6 +10,7 @@ import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -160,6 +161,14 @@ public final class TestDatabase implements AutoCloseable {
     /** {@link #connectAsArchiver} as a source. */
     public ConnectionSource archiver() {
         return this::connectAsArchiver;
+    }
+
+    /** Has each batch take as long at least, so that a sweep is not over before what a test does to it. */
+    public void slowBatches(Duration least) {
+        execute("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep("
+                + least.toMillis() / 1000.0 + "); RETURN NULL; END $$;"
+                + " CREATE TRIGGER slow BEFORE INSERT ON model_usage_details_archive"
+                + " FOR EACH STATEMENT EXECUTE FUNCTION slow()");
     }
 
     /** Executes statements as the owner. */

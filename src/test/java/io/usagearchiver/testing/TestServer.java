@@ -73,6 +73,7 @@ final class TestServer {
     private static String container() {
         PostgreSQLContainer container =
                 new PostgreSQLContainer("postgres:" + major(System.getProperty(VERSION_PROPERTY)));
+        container.setCommand("postgres", "-c", "fsync=off", "-c", "autovacuum=off", "-c", "max_connections=200");
         container.start();
         return container.getJdbcUrl() + (container.getJdbcUrl().contains("?") ? "&" : "?") + "user="
                 + container.getUsername() + "&password=" + container.getPassword();
