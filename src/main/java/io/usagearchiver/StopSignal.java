@@ -4,9 +4,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import org.jooq.ExecuteContext;
 import org.jooq.ExecuteListener;
@@ -137,9 +135,20 @@ public final class StopSignal {
         after(CANCEL_INTERVAL, this::cancel);
     }
 
+    /** On a thread of its own: the common pool's can all be blocked by what the host does with them. */
     private static void after(Duration delay, Runnable action) {
-        Executor later = CompletableFuture.delayedExecutor(delay.toMillis(), TimeUnit.MILLISECONDS);
-        later.execute(action);
+        Thread thread = new Thread(
+                () -> {
+                    try {
+                        Thread.sleep(delay.toMillis());
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                    }
+                    action.run();
+                },
+                "stops-a-sweep");
+        thread.setDaemon(true);
+        thread.start();
     }
 
     /** Thrown in place of a statement that would start when the time for it is over. */

@@ -7,9 +7,11 @@ import static org.awaitility.Awaitility.await;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AutoClose;
@@ -116,6 +118,28 @@ class StoppingTest {
                     .isZero();
         }
         assertNextSweepDrains();
+    }
+
+    /** With two processors that pool has a single thread. */
+    @Test
+    void a_request_cancels_a_statement_where_the_host_has_blocked_the_common_pool() throws Exception {
+        CountDownLatch unblocked = new CountDownLatch(1);
+        StopSignal stop = new StopSignal();
+        try (Connection other = db.connectAsOwner()) {
+            for (int thread = 0; thread < ForkJoinPool.getCommonPoolParallelism(); thread++) {
+                ForkJoinPool.commonPool().execute(() -> await().forever().until(() -> unblocked.getCount() == 0));
+            }
+            other.setAutoCommit(false);
+            UsageRows.execute(other, "LOCK TABLE model_usage_details_archive");
+            Archiver archiver = rows.archiver().settings(PATIENT).build();
+            Future<SweepResult> sweep = threads.submit(() -> archiver.sweep(stop));
+            awaitWaiting();
+            stop.request();
+
+            assertThat(sweep.get(30, TimeUnit.SECONDS).stopReason()).isEqualTo(StopReason.INTERRUPTED);
+        } finally {
+            unblocked.countDown();
+        }
     }
 
     @Test
