@@ -61,7 +61,7 @@ final class ErrandRun {
                         TransactionLimits.open(settings), tx -> opening.refuse(tx, StopReason.OUTSIDE_WINDOW)));
                 return close(refused, StopReason.OUTSIDE_WINDOW, null, new KeptBack());
             }
-            ledger = retry.run(() -> opening.open(session, TransactionLimits.open(settings)));
+            ledger = opening.open(session, TransactionLimits.open(settings), retry);
             if (ledger.isBusy()) {
                 return close(ledger, StopReason.BUSY, null, new KeptBack());
             }

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
@@ -61,9 +62,15 @@ final class Ledger {
         /**
          * Opens a row. Where an older one of the table is RUNNING, that is turned into SUPERSEDED first; a batch in flight of
          * that sweep is waited for. Nodes that open at the same instant take turns; the last one stays. While a restore is
-         * alive, it goes on, and the row is BUSY.
+         * alive, it goes on, and the row is BUSY. After a fault it is tried again; a row that was committed though the answer
+         * was lost is found by its id, which the INSERT had told.
          */
-        Ledger open(Session session, TransactionLimits limits) {
+        Ledger open(Session session, TransactionLimits limits, Retry retry) {
+            AtomicReference<@Nullable Ledger> sent = new AtomicReference<>();
+            return retry.run(() -> open(session, limits, sent));
+        }
+
+        private Ledger open(Session session, TransactionLimits limits, AtomicReference<@Nullable Ledger> sent) {
             Condition running = L.TABLE_NAME.eq(table).and(L.STATE.eq(RUNNING));
             Condition alive = L.DIRECTION.eq(Direction.RESTORE.name()).and(L.LIVE_UNTIL.gt(NaiveUtc.NOW));
             for (int attempt = 1; ; attempt++) {
@@ -71,6 +78,10 @@ final class Ledger {
                 boolean older = attempt > 1;
                 try {
                     return session.transaction(limits, tx -> {
+                        Ledger committed = sent.get();
+                        if (committed != null && committed.isRunning(tx)) {
+                            return committed;
+                        }
                         if (older) {
                             // After a wait for a batch in flight, PostgreSQL looks at the row anew.
                             tx.update(L)
@@ -80,9 +91,12 @@ final class Ledger {
                                     .and(DSL.condition("not coalesce({0}, false)", alive))
                                     .execute();
                         }
-                        return older && tx.fetchExists(L, running.and(alive))
-                                ? refuse(tx, StopReason.BUSY)
-                                : insert(tx, RUNNING);
+                        if (older && tx.fetchExists(L, running.and(alive))) {
+                            return refuse(tx, StopReason.BUSY);
+                        }
+                        Ledger opened = insert(tx, RUNNING);
+                        sent.set(opened);
+                        return opened;
                     });
                 } catch (DataAccessException e) {
                     if (!UNIQUE_VIOLATION.equals(e.sqlState()) || attempt == OPEN_ATTEMPTS) {
@@ -193,8 +207,7 @@ final class Ledger {
                 .returningResult(fingerprint)
                 .fetchOne(fingerprint);
         if (live == null) {
-            boolean running = tx.fetchExists(L, L.SWEEP_ID.eq(sweepId).and(L.STATE.eq(RUNNING)));
-            throw running ? new HoldsChangedException() : new SupersededException();
+            throw isRunning(tx) ? new HoldsChangedException() : new SupersededException();
         }
         return live;
     }
@@ -224,9 +237,13 @@ final class Ledger {
      * @throws SupersededException if the row is not RUNNING any more
      */
     void requireRunning(DSLContext tx) {
-        if (!tx.fetchExists(L, L.SWEEP_ID.eq(sweepId).and(L.STATE.eq(RUNNING)))) {
+        if (!isRunning(tx)) {
             throw new SupersededException();
         }
+    }
+
+    private boolean isRunning(DSLContext tx) {
+        return tx.fetchExists(L, L.SWEEP_ID.eq(sweepId).and(L.STATE.eq(RUNNING)));
     }
 
     /** What has been committed. */

@@ -15,6 +15,7 @@ import java.time.LocalTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
@@ -182,6 +183,25 @@ class RestoreTest {
         });
         Archiver.builder(UsageDetails.PAIR, tapped).build().restore(ALL, UNTIL, REASON, new StopSignal());
         assertThat(holds.get()).containsExactly("2100-01-01 00:00:00");
+    }
+
+    @Test
+    void a_restore_whose_opening_was_committed_without_an_answer_goes_on_with_its_row() {
+        AtomicBoolean opening = new AtomicBoolean();
+        ConnectionSource tapped = new TappedConnections(db.restorer(), (sql, connection) -> {
+            if (sql.startsWith("insert into \"public\".\"usage_archive_sweep\"")) {
+                opening.set(true);
+            } else if (sql.equals(TappedConnections.COMMIT) && opening.getAndSet(false)) {
+                connection.commit();
+                kill(connection);
+            }
+        });
+
+        Archiver.builder(UsageDetails.PAIR, tapped).build().restore(ALL, UNTIL, REASON, new StopSignal());
+
+        rows.assertAllHot();
+        assertThat(db.strings("SELECT state FROM usage_archive_sweep WHERE direction = 'RESTORE'"))
+                .containsExactly("DRAINED");
     }
 
     @Test

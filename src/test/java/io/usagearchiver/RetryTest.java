@@ -11,6 +11,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
@@ -74,6 +75,22 @@ class RetryTest {
         });
 
         assertDrained(result, 100, 10);
+    }
+
+    @Test
+    void a_sweep_whose_opening_was_committed_without_an_answer_goes_on_with_its_row() {
+        AtomicBoolean opening = new AtomicBoolean();
+        SweepResult result = sweep(SETTINGS, (sql, connection) -> {
+            if (sql.startsWith("insert into \"public\".\"usage_archive_sweep\"")) {
+                opening.set(true);
+            } else if (sql.equals(TappedConnections.COMMIT) && opening.getAndSet(false)) {
+                connection.commit();
+                terminate(connection);
+            }
+        });
+
+        assertDrained(result, 100, 10);
+        assertThat(db.strings("SELECT state FROM usage_archive_sweep")).containsExactly("DRAINED");
     }
 
     @Test

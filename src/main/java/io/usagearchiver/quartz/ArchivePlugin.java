@@ -28,7 +28,7 @@ import org.quartz.spi.SchedulerPlugin;
  */
 public final class ArchivePlugin implements SchedulerPlugin {
     private final Map<String, String> properties = new HashMap<>();
-    private @Nullable ScheduleKeeper node;
+    private @Nullable ScheduleKeeper keeper;
 
     /** The name of the archiver's data source in this Quartz instance. Required. */
     public void setDataSource(@Nullable String value) {
@@ -124,7 +124,7 @@ public final class ArchivePlugin implements SchedulerPlugin {
             PluginSettings settings = PluginSettings.parse(
                     properties, property -> "org.quartz.plugin." + name + "." + property, System::getenv);
             addListeners(name, scheduler);
-            node = new ScheduleKeeper(name, scheduler, settings);
+            keeper = new ScheduleKeeper(name, scheduler, settings);
         } catch (IllegalArgumentException e) {
             throw new SchedulerConfigException(e.getMessage(), e);
         }
@@ -150,16 +150,16 @@ public final class ArchivePlugin implements SchedulerPlugin {
     /** Stores the schedule, or goes on trying in the background. Never throws. */
     @Override
     public void start() {
-        if (node != null) {
-            node.start();
+        if (keeper != null) {
+            keeper.start();
         }
     }
 
     /** Also stops a sweep that runs here: a shutdown which does not wait for jobs would leave it running. */
     @Override
     public void shutdown() {
-        if (node != null) {
-            node.shutdown();
+        if (keeper != null) {
+            keeper.shutdown();
         }
     }
 }
