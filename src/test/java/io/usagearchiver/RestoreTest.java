@@ -15,7 +15,6 @@ import java.time.LocalTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
@@ -187,11 +186,11 @@ class RestoreTest {
 
     @Test
     void a_restore_whose_opening_was_committed_without_an_answer_goes_on_with_its_row() {
-        AtomicBoolean opening = new AtomicBoolean();
+        AtomicInteger opening = new AtomicInteger();
         ConnectionSource tapped = new TappedConnections(db.restorer(), (sql, connection) -> {
             if (sql.startsWith("insert into \"public\".\"usage_archive_sweep\"")) {
-                opening.set(true);
-            } else if (sql.equals(TappedConnections.COMMIT) && opening.getAndSet(false)) {
+                opening.compareAndSet(0, 1);
+            } else if (sql.equals(TappedConnections.COMMIT) && opening.compareAndSet(1, 2)) {
                 connection.commit();
                 kill(connection);
             }

@@ -11,7 +11,6 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
@@ -69,8 +68,7 @@ class RetryTest {
         AtomicInteger commits = new AtomicInteger();
         SweepResult result = sweep(SETTINGS, (sql, connection) -> {
             if (sql.equals(TappedConnections.COMMIT) && commits.incrementAndGet() == 8) {
-                connection.commit();
-                terminate(connection);
+                commitWithoutAnAnswer(connection);
             }
         });
 
@@ -79,13 +77,12 @@ class RetryTest {
 
     @Test
     void a_sweep_whose_opening_was_committed_without_an_answer_goes_on_with_its_row() {
-        AtomicBoolean opening = new AtomicBoolean();
+        AtomicInteger opening = new AtomicInteger();
         SweepResult result = sweep(SETTINGS, (sql, connection) -> {
             if (sql.startsWith("insert into \"public\".\"usage_archive_sweep\"")) {
-                opening.set(true);
-            } else if (sql.equals(TappedConnections.COMMIT) && opening.getAndSet(false)) {
-                connection.commit();
-                terminate(connection);
+                opening.compareAndSet(0, 1);
+            } else if (sql.equals(TappedConnections.COMMIT) && opening.compareAndSet(1, 2)) {
+                commitWithoutAnAnswer(connection);
             }
         });
 
@@ -100,8 +97,7 @@ class RetryTest {
         AtomicInteger commits = new AtomicInteger();
         SweepResult result = sweep(SETTINGS, (sql, connection) -> {
             if (sql.equals(TappedConnections.COMMIT) && commits.incrementAndGet() == 8) {
-                connection.commit();
-                terminate(connection);
+                commitWithoutAnAnswer(connection);
             }
         });
 
@@ -267,6 +263,14 @@ class RetryTest {
 
     private void terminate(Connection connection) throws SQLException {
         db.strings("SELECT pg_terminate_backend(" + pid(connection) + ", 5000)");
+    }
+
+    /** The COMMIT that is sent after this one fails: to the sweep, its own has had no answer. */
+    private void commitWithoutAnAnswer(Connection connection) throws SQLException {
+        connection.commit();
+        // The driver sends a COMMIT only within a transaction.
+        TestDatabase.execute(connection, "SELECT");
+        terminate(connection);
     }
 
     private void awaitEnd(Connection connection) throws SQLException {
