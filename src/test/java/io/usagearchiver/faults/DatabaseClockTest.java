@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * archiver's role finds before PostgreSQL's own: a JVM cannot move its own clock. Each has the same view of the other.
  */
 class DatabaseClockTest {
-    /** After four years the calendar is the same, so that no month ends earlier than the one it is counted back to. */
+    /** Four years: the calendar is the same then, so that no day is clamped to the end of a shorter month. */
     private static final int MONTHS = 48;
 
     @AutoClose
