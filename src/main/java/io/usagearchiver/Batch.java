@@ -1,6 +1,8 @@
 package io.usagearchiver;
 
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import org.jooq.Condition;
@@ -8,6 +10,7 @@ import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.InsertOnDuplicateStep;
 import org.jooq.Record2;
+import org.jooq.Result;
 import org.jooq.Table;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
@@ -26,16 +29,19 @@ import org.jspecify.annotations.Nullable;
  *       that are left, different or gone, are conflicts: they stay in the source;
  *   <li><b>delete</b> from the source what was copied or proven, and nothing else;
  *   <li><b>fence</b>: count it in the ledger row, if that is still RUNNING and under the holds that were read, and see
- *       that the tables' columns are those that were checked: both tables are locked against ALTER by now.
+ *       that the tables are those that were checked: both are locked against ALTER by now.
  * </ol>
  *
- * For a sweep, the source is the hot table and the target the archive; for a restore it is the other way round.
+ * Each step has to find exactly the rows of the one before it, a single row as well: what is deleted is what was copied or
+ * proven. For a sweep, the source is the hot table and the target the archive; for a restore it is the other way round.
  *
  * <p>One statement with data-modifying CTEs would not do: its INSERT reads the snapshot from before the locks.
  */
 final class Batch {
     private final Table<?> source;
     private final Table<?> target;
+    private final Table<?> onlySource;
+    private final Table<?> onlyTarget;
     private final Key sourceKey;
     private final Key targetKey;
     private final Field<Object> sourceRow;
@@ -45,6 +51,8 @@ final class Batch {
     Batch(ArchivePair<?> pair, Direction direction, Shape shape, Ledger ledger) {
         this.source = direction.source(pair);
         this.target = direction.target(pair);
+        this.onlySource = Shape.only(source);
+        this.onlyTarget = Shape.only(target);
         this.sourceKey = Key.of(source, pair);
         this.targetKey = Key.of(target, pair);
         this.sourceRow = DSL.field(Shape.qualified(source).append("ctid"));
@@ -58,13 +66,11 @@ final class Batch {
      * @param tx the transaction; to be rolled back when this throws
      * @throws Ledger.SupersededException if a newer sweep has taken over
      * @throws Ledger.HoldsChangedException if there may be a hold that {@code branch} does not know
-     * @throws ShapeChangedException if a table's columns are not those that were checked
+     * @throws Shape.ChangedException if a table is not as it was when it was checked
+     * @throws MiscountException if a step found other rows than the one before it
      */
     Moved move(DSLContext tx, Branch branch, List<String> candidates) {
         Locked locked = lock(tx, branch, candidates);
-        if (locked.absent().isEmpty() && locked.present().isEmpty()) {
-            return new Moved(0, 0, List.of(), Map.of());
-        }
         List<String> copied = locked.absent();
         List<String> present = new ArrayList<>(locked.present());
         if (!copied.isEmpty() && !copy(tx, copied, candidates.size() == 1)) {
@@ -76,11 +82,13 @@ final class Batch {
         List<String> rows = new ArrayList<>(copied);
         rows.addAll(proven.values());
         if (!rows.isEmpty()) {
-            requireAll("deleted", tx.deleteFrom(source).where(among(rows)).execute(), rows);
+            requireAll("deleted", tx.deleteFrom(onlySource).where(among(rows)).execute(), rows.size());
         }
         Moved moved = new Moved(copied.size(), proven.size(), present, Map.of());
-        if (!ledger.count(tx, moved).equals(shape.fingerprint())) {
-            throw new ShapeChangedException();
+        if (moved.isEmpty()) {
+            ledger.requireAsBefore(tx, shape);
+        } else {
+            ledger.count(tx, moved, shape);
         }
         return moved;
     }
@@ -88,7 +96,7 @@ final class Batch {
     /** Counts a row that the target refuses, and leaves it where it is. */
     Moved reject(DSLContext tx, String key, String reason) {
         Moved rejected = new Moved(0, 0, List.of(), Map.of(key, reason));
-        ledger.count(tx, rejected);
+        ledger.count(tx, rejected, shape);
         return rejected;
     }
 
@@ -97,13 +105,13 @@ final class Batch {
         Condition held = DSL.condition(
                 "({0}) in ({1})",
                 DSL.list(sourceKey.columns()),
-                tx.select(targetKey.columns()).from(target).where(targetKey.among(candidates)));
+                tx.select(targetKey.columns()).from(onlyTarget).where(targetKey.among(candidates)));
         Field<String> row = DSL.field(DSL.name("locked", "row"), SQLDataType.VARCHAR);
         Field<String> present = DSL.field(DSL.name("locked", "present"), SQLDataType.VARCHAR);
         Table<?> locked = tx.select(
                         sourceRow.cast(SQLDataType.VARCHAR).as(row),
                         DSL.when(held, sourceKey.text()).as(present))
-                .from(source)
+                .from(onlySource)
                 .where(sourceKey.among(candidates))
                 .and(branch.wanted())
                 .forUpdate()
@@ -114,7 +122,15 @@ final class Batch {
                         DSL.arrayAgg(present).filterWhere(present.isNotNull()))
                 .from(locked)
                 .fetchSingle();
-        return new Locked(list(arrays.value1()), list(arrays.value2()));
+        Locked found = new Locked(list(arrays.value1()), list(arrays.value2()));
+        int rows = found.absent().size() + found.present().size();
+        if (rows > candidates.size()
+                || new HashSet<>(found.present()).size() < found.present().size()) {
+            throw new MiscountException(
+                    rows + " rows of " + Shape.name(source) + " were locked for " + candidates.size()
+                            + (candidates.size() == 1 ? " key" : " keys") + ": more than one row has the same key");
+        }
+        return found;
     }
 
     private static List<String> list(String @Nullable [] values) {
@@ -132,25 +148,29 @@ final class Batch {
     private boolean copy(DSLContext tx, List<String> rows, boolean single) {
         InsertOnDuplicateStep<?> insert = tx.insertInto(target)
                 .columns(shape.columns(target))
-                .select(tx.select(shape.columns(source)).from(source).where(among(rows)));
+                .select(tx.select(shape.columns(source)).from(onlySource).where(among(rows)));
         if (single) {
             return insert.onConflict(targetKey.columns()).doNothing().execute() == 1;
         }
-        requireAll("copied", insert.execute(), rows);
+        requireAll("copied", insert.execute(), rows.size());
         return true;
     }
 
     /** The keys of the rows that the target holds identical, with where the source has them. */
     private Map<String, String> prove(DSLContext tx, List<String> keys) {
-        return tx.select(targetKey.text(), sourceRow.cast(SQLDataType.VARCHAR))
-                .from(target)
-                .join(source)
+        Result<Record2<String, String>> rows = tx.select(targetKey.text(), sourceRow.cast(SQLDataType.VARCHAR))
+                .from(onlyTarget)
+                .join(onlySource)
                 .on(sourceKey.equal(targetKey.columns()))
                 .where(targetKey.among(keys))
                 .and(shape.identical(target, source))
                 .forShare()
                 .of(target)
-                .fetchMap(Record2::value1, Record2::value2);
+                .fetch();
+        Map<String, String> proven = new HashMap<>();
+        rows.forEach(row -> proven.put(row.value1(), row.value2()));
+        requireAll("proven", proven.size(), rows.size());
+        return proven;
     }
 
     /** That a row of the source is one of those that are locked. */
@@ -158,12 +178,12 @@ final class Batch {
         return DSL.condition("{0} = any (cast({1} as tid[]))", sourceRow, Key.array(rows));
     }
 
-    private void requireAll(String what, int count, List<String> rows) {
-        if (count != rows.size()) {
-            throw new ArchiveException(
-                    "Rolled back a batch of " + source + ": " + rows.size() + " locked rows were to be " + what
-                            + ", but " + count + " were; a trigger or rule that the schema check does not know?",
-                    null);
+    private void requireAll(String what, int count, int rows) {
+        if (count != rows) {
+            throw new MiscountException(
+                    rows + " rows of " + Shape.name(source) + " were to be " + what + ", but " + count
+                            + " were: more than one row has the same key, or something acts on the tables that the schema check does"
+                            + " not know");
         }
     }
 
@@ -193,8 +213,12 @@ final class Batch {
         }
     }
 
-    /** The columns are not those that the schema check saw. The batch must be rolled back and the check repeated. */
-    static final class ShapeChangedException extends RuntimeException {
+    /** A step found other rows than the one before it. The batch must be rolled back: a row could be lost. */
+    static final class MiscountException extends RuntimeException {
         private static final long serialVersionUID = 1;
+
+        MiscountException(String message) {
+            super(message);
+        }
     }
 }

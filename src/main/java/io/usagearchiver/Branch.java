@@ -117,7 +117,7 @@ final class Branch {
     /** What {@link #page} reads. */
     Select<?> pageQuery(DSLContext dsl, @Nullable Page cursor, int limit) {
         return dsl.select(key.text().as("key"), NaiveUtc.naive(age).as("age"))
-                .from(table)
+                .from(Shape.only(table))
                 .where(wanted)
                 .and(cursor == null ? DSL.noCondition() : behind(cursor))
                 .orderBy(order())
@@ -147,7 +147,7 @@ final class Branch {
                 ? DSL.noCondition()
                 : DSL.condition("{0} not in (select unnest({1}))", key.text(), Key.array(keptBack));
         return dsl.fetchExists(DSL.selectOne()
-                .from(table)
+                .from(Shape.only(table))
                 .where(wanted)
                 .and(other)
                 .orderBy(order().get(0))
@@ -173,9 +173,9 @@ final class Branch {
             }
         }
         return branches.stream()
-                .mapToLong(branch -> Math.round(
-                        dsl.explain(dsl.selectOne().from(branch.table).where(branch.estimable))
-                                .rows()))
+                .mapToLong(branch -> Math.round(dsl.explain(
+                                dsl.selectOne().from(Shape.only(branch.table)).where(branch.estimable))
+                        .rows()))
                 .sum();
     }
 

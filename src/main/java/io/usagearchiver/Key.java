@@ -92,7 +92,7 @@ final class Key {
         // there. OFFSET 0 keeps the planner from turning the lookups into a join that reads a whole index.
         return DSL.condition(
                 "{0}.ctid = any(array(select found_row.ctid from unnest({1}) as wanted_key (value)"
-                        + " cross join lateral (select {0}.ctid from {0} where {2} offset 0) as found_row))",
+                        + " cross join lateral (select {0}.ctid from only {0} where {2} offset 0) as found_row))",
                 Shape.qualified(table), array(keys), equal(values(DSL.field("wanted_key.value", SQLDataType.VARCHAR))));
     }
 

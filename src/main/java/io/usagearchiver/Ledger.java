@@ -177,7 +177,8 @@ final class Ledger {
                 .and(L.STATE.eq(RUNNING))
                 .execute();
         if (rows == 0) {
-            throw new SupersededException();
+            requireRunning(tx);
+            throw swallowed();
         }
         return rows;
     }
@@ -185,11 +186,12 @@ final class Ledger {
     /**
      * Counts a batch in its own transaction.
      *
-     * @return the fingerprint of the pair's live columns
      * @throws SupersededException if the row is not RUNNING any more
      * @throws HoldsChangedException if a hold was set since {@link #readHolds}
+     * @throws Shape.ChangedException if the tables are not as they were when they were checked
+     * @throws SwallowedException if something keeps it from being counted
      */
-    String count(DSLContext tx, Batch.Moved moved) {
+    void count(DSLContext tx, Batch.Moved moved, Shape shape) {
         Field<String> fingerprint = Shape.liveFingerprint(pair);
         String live = tx.update(L)
                 .set(L.BATCHES, L.BATCHES.plus(1))
@@ -206,10 +208,20 @@ final class Ledger {
                 .and(holdsVersion == null ? DSL.noCondition() : L.HOLDS_VERSION.eq(holdsVersion))
                 .returningResult(fingerprint)
                 .fetchOne(fingerprint);
-        if (live == null) {
-            throw isRunning(tx) ? new HoldsChangedException() : new SupersededException();
+        if (live != null) {
+            shape.requireUnchanged(live);
+            return;
         }
-        return live;
+        requireAsBefore(tx, shape);
+        if (holdsVersion != null && !tx.fetchExists(L, L.SWEEP_ID.eq(sweepId).and(L.HOLDS_VERSION.eq(holdsVersion)))) {
+            throw new HoldsChangedException();
+        }
+        throw swallowed();
+    }
+
+    private SwallowedException swallowed() {
+        return new SwallowedException("an UPDATE of row " + sweepId + " of " + Shape.name(L)
+                + ", which is RUNNING, changed no row: something swallows it that the schema check does not know");
     }
 
     /**
@@ -240,6 +252,19 @@ final class Ledger {
         if (!isRunning(tx)) {
             throw new SupersededException();
         }
+    }
+
+    /**
+     * Sees, without a lock, that this sweep is still the one, and that it looks at the tables that were checked: where no row
+     * was found, row security may hide them.
+     *
+     * @throws SupersededException if the row is not RUNNING any more
+     * @throws Shape.ChangedException if the tables are not as they were when they were checked
+     */
+    void requireAsBefore(DSLContext tx, Shape shape) {
+        shape.requireUnchanged(
+                tx.select(Shape.liveFingerprint(pair)).fetchSingle().value1());
+        requireRunning(tx);
     }
 
     private boolean isRunning(DSLContext tx) {
@@ -278,7 +303,14 @@ final class Ledger {
                 .returningResult(told)
                 .fetchOne();
         if (row == null) {
-            row = tx.select(told).from(L).where(L.SWEEP_ID.eq(sweepId)).fetchSingle();
+            row = tx.select(told)
+                    .from(L)
+                    .where(L.SWEEP_ID.eq(sweepId))
+                    .fetchOptional()
+                    .orElseThrow(this::swallowed);
+            if (RUNNING.equals(row.get(L.STATE))) {
+                throw swallowed();
+            }
         }
         return new SweepResult(
                 sweepId,
@@ -298,6 +330,15 @@ final class Ledger {
     /** A newer sweep has taken over. The batch must be rolled back and the sweep ends. */
     static final class SupersededException extends RuntimeException {
         private static final long serialVersionUID = 1;
+    }
+
+    /** An UPDATE has not found the row although it is there: nothing may be concluded from that. */
+    static final class SwallowedException extends RuntimeException {
+        private static final long serialVersionUID = 1;
+
+        SwallowedException(String message) {
+            super(message);
+        }
     }
 
     /** A hold was set that the sweep has not read. The batch must be rolled back and the holds read again. */

@@ -1,107 +1,290 @@
 package io.usagearchiver;
 
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jooq.DSLContext;
 import org.jooq.Field;
+import org.jooq.QueryPart;
 import org.jooq.Record;
 import org.jooq.Table;
+import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A table as the database's catalog has it now.
  *
+ * <p>It is told in facts, and the facts are all that {@link SchemaCheck} and {@link LedgerCheck} judge by; the fingerprint that
+ * each batch compares is a hash of the same facts. So neither can know what the other does not: what the check would
+ * refuse shows as another fingerprint. To look at something more, add a fact.
+ *
  * @param name the canonical name, {@code schema.table}
  * @param kind what is wrong with its kind, or null for a permanent ordinary table without children
  * @param columns by name
- * @param keyed whether the key is unique: valid, immediate, not null and not partial
+ * @param indexes the unique ones
  * @param rowSecurity whether row security applies to this session
- * @param insertTriggers enabled row-level INSERT triggers and INSERT rules
- * @param deleteTriggers enabled DELETE triggers and DELETE rules
- * @param references foreign keys to this table that do something when a row is deleted
+ * @param triggers those that fire in this session, but for PostgreSQL's own
+ * @param rules those that act in this session
+ * @param references foreign keys to this table
+ * @param published whether a publication tells of its deletes
  */
 record LiveTable(
         String name,
         @Nullable String kind,
         Map<String, Column> columns,
-        boolean keyed,
+        List<Index> indexes,
         boolean rowSecurity,
-        List<String> insertTriggers,
-        List<String> deleteTriggers,
-        List<String> references) {
+        List<Trigger> triggers,
+        List<Rule> rules,
+        List<Reference> references,
+        boolean published) {
 
     /**
      * A column.
      *
      * @param type with its modifiers
      * @param baseType without them
+     * @param collation empty where the type has none
+     * @param notNull whether it takes no null
+     * @param neverNull whether it holds none either: since PostgreSQL 18 a NOT NULL may be NOT VALID
      * @param always GENERATED ALWAYS, as identity or by an expression
      */
-    record Column(String name, String type, String baseType, boolean notNull, boolean always) {}
+    record Column(
+            String name,
+            String type,
+            String baseType,
+            String collation,
+            boolean notNull,
+            boolean neverNull,
+            boolean always) {}
 
-    private static final String TABLE = """
-            select case when c.relkind <> 'r' then case c.relkind when 'p' then 'a partitioned table' when 'v' then 'a view'
-                  when 'm' then 'a materialized view' when 'f' then 'a foreign table' else 'not a table' end
-                when c.relpersistence = 'u' then 'unlogged: a crash empties it'
-                when c.relpersistence = 't' then 'temporary'
-                when exists (select from pg_catalog.pg_inherits i where i.inhparent = c.oid)
-                  then 'a table with inheritance children' end as kind,
-              exists (select from pg_catalog.pg_index x
-                where x.indrelid = c.oid and x.indisunique and x.indisvalid and x.indimmediate and x.indpred is null
-                  and x.indnkeyatts = cardinality({1})
-                  and {1} <@ array(select a.attname::varchar from generate_series(0, x.indnkeyatts - 1) i
-                    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = x.indkey[i]
-                    where a.attnotnull)) as keyed,
-              row_security_active(c.oid) as row_security,
-              array(select 'trigger ' || t.tgname from pg_catalog.pg_trigger t
-                where t.tgrelid = c.oid and not t.tgisinternal and t.tgenabled in ('O', 'A')
-                  and t.tgtype & 1 <> 0 and t.tgtype & 4 <> 0
-                union all select 'rule ' || r.rulename from pg_catalog.pg_rewrite r
-                where r.ev_class = c.oid and r.ev_type = '3' and r.ev_enabled in ('O', 'A')) as insert_triggers,
-              array(select 'trigger ' || t.tgname from pg_catalog.pg_trigger t
-                where t.tgrelid = c.oid and not t.tgisinternal and t.tgenabled in ('O', 'A') and t.tgtype & 8 <> 0
-                union all select 'rule ' || r.rulename from pg_catalog.pg_rewrite r
-                where r.ev_class = c.oid and r.ev_type = '4' and r.ev_enabled in ('O', 'A')) as delete_triggers,
-              array(select format('%I of %s', f.conname, f.conrelid::regclass) || ' on delete '
-                  || case f.confdeltype when 'c' then 'cascade' when 'n' then 'set null' else 'set default' end
-                from pg_catalog.pg_constraint f
-                where f.contype = 'f' and f.confrelid = c.oid and f.confdeltype in ('c', 'n', 'd')) as refs
-            from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-            where c.oid = to_regclass({0})""";
+    /**
+     * A unique index.
+     *
+     * @param plain whether it forbids two rows with one key at any time: valid, immediate, not partial, a btree
+     * @param columns of its key
+     */
+    record Index(boolean plain, List<String> columns) {}
 
-    private static final String COLUMNS = """
-            select a.attname::text as name, format_type(a.atttypid, a.atttypmod) as type,
-              format_type(a.atttypid, null) as base_type, a.attnotnull as not_null,
-              (a.attgenerated <> '' or a.attidentity = 'a') as always
-            from pg_catalog.pg_attribute a
-            where a.attrelid = to_regclass({0}) and a.attnum > 0 and not a.attisdropped order by a.attnum""";
-
-    /** Reads the catalog; null if there is no such table. */
-    static @Nullable LiveTable read(DSLContext tx, Table<?> table, List<? extends Field<?>> key) {
-        Record row = tx.fetchOne(
-                TABLE,
-                Shape.regclass(table),
-                Key.array(key.stream().map(Field::getName).toList()));
-        if (row == null) {
-            return null;
+    /**
+     * A trigger.
+     *
+     * @param transitions whether it sees all rows of a statement at once
+     */
+    record Trigger(
+            String name, boolean eachRow, boolean onInsert, boolean onDelete, boolean onUpdate, boolean transitions) {
+        String title() {
+            return "trigger " + name;
         }
-        Map<String, Column> columns = tx.fetch(COLUMNS, Shape.regclass(table)).stream()
-                .map(r -> new Column(
-                        r.get("name", String.class),
-                        r.get("type", String.class),
-                        r.get("base_type", String.class),
-                        r.get("not_null", Boolean.class),
-                        r.get("always", Boolean.class)))
-                .collect(Collectors.toMap(Column::name, c -> c, (a, b) -> a, java.util.LinkedHashMap::new));
-        return new LiveTable(
-                Shape.name(table),
-                row.get("kind", String.class),
-                columns,
-                row.get("keyed", Boolean.class),
-                row.get("row_security", Boolean.class),
-                List.of(row.get("insert_triggers", String[].class)),
-                List.of(row.get("delete_triggers", String[].class)),
-                List.of(row.get("refs", String[].class)));
     }
+
+    /** A rule for a statement other than SELECT. */
+    record Rule(String name, boolean onInsert, boolean onDelete, boolean onUpdate) {
+        String title() {
+            return "rule " + name;
+        }
+    }
+
+    /**
+     * A foreign key to the table.
+     *
+     * @param action what it does to other rows when a row is deleted, or null if it forbids that
+     * @param enforced whether it does so in this session
+     */
+    record Reference(String name, String table, @Nullable String action, boolean enforced) {}
+
+    /**
+     * Under session_replication_role = replica other triggers fire, those of foreign keys not among them. Foreign keys are
+     * found by their triggers: pg_constraint has no index for those that refer to a table.
+     */
+    private static final String FACTS = """
+            select t.ord as ord, d.fact as fact
+            from unnest(cast({0} as text[])) with ordinality as t (name, ord)
+            join pg_catalog.pg_class c on c.oid = pg_catalog.to_regclass(t.name)
+            cross join lateral (
+              select array['table', c.oid::text, c.relkind::text, c.relpersistence::text,
+                pg_catalog.row_security_active(c.oid)::text, c.relreplident::text,
+                pg_catalog.current_setting('session_replication_role')] as fact
+              union all
+              select array['child', i.inhrelid::text] from pg_catalog.pg_inherits i where i.inhparent = c.oid
+              union all
+              select array['column', a.attname::text, a.attnum::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
+                pg_catalog.format_type(a.atttypid, null),
+                case when a.attcollation <> 0 then a.attcollation::pg_catalog.regcollation::text else '' end,
+                a.attnotnull::text, (a.attgenerated <> '' or a.attidentity = 'a')::text]
+              from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+              union all
+              select array['not validated', a.attname::text]
+              from pg_catalog.pg_constraint k join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = any(k.conkey)
+              where k.conrelid = c.oid and k.contype = 'n' and not k.convalidated
+              union all
+              select array['check', k.conname::text, k.oid::text]
+              from pg_catalog.pg_constraint k where k.conrelid = c.oid and k.contype = 'c'
+              union all
+              select array['index', (x.indisvalid and x.indisready and x.indislive and x.indimmediate and x.indpred is null
+                  and not x.indisexclusion)::text, x.indexrelid::text, x.indisprimary::text, x.indisreplident::text,
+                  x.indcollation::text]
+                || array(select coalesce(a.attname::text, '') from pg_catalog.generate_series(0, x.indnkeyatts - 1) i
+                  left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = x.indkey[i])
+              from pg_catalog.pg_index x where x.indrelid = c.oid and x.indisunique
+              union all
+              select array['trigger', g.tgname::text, g.tgtype::text, g.tgenabled::text,
+                (g.tgoldtable is not null or g.tgnewtable is not null)::text]
+              from pg_catalog.pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal
+              union all
+              select array['rule', r.rulename::text, r.ev_type::text, r.ev_enabled::text]
+              from pg_catalog.pg_rewrite r where r.ev_class = c.oid and r.ev_type <> '1'
+              union all
+              select array[case when f.confrelid = c.oid and g.tgtype & 8 <> 0 then 'reference' else 'foreign key' end,
+                f.conname::text, g.tgenabled::text, f.confdeltype::text, pg_catalog.format('%I.%I', n.nspname, o.relname)]
+              from pg_catalog.pg_trigger g
+              join pg_catalog.pg_constraint f on f.oid = g.tgconstraint
+              join pg_catalog.pg_class o on o.oid = f.conrelid join pg_catalog.pg_namespace n on n.oid = o.relnamespace
+              where g.tgrelid = c.oid and g.tgisinternal and f.contype = 'f' and g.tgtype & 12 <> 0
+              union all
+              select array['publication', p.pubname::text]
+              from pg_catalog.pg_publication p
+              where p.pubdelete and (p.puballtables
+                or exists (select from pg_catalog.pg_publication_rel r where r.prpubid = p.oid and r.prrelid = c.oid)
+                or exists (select from pg_catalog.pg_publication_namespace s
+                  where s.pnpubid = p.oid and s.pnnspid = c.relnamespace))
+            ) d""";
+
+    private static final String HASH =
+            "pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', f.ord, f.fact), ', '"
+                    + " order by f.ord, f.fact collate pg_catalog.\"C\"))";
+
+    /** A hash of the facts of some tables, as a subquery. */
+    static Field<String> fingerprint(List<? extends Table<?>> tables) {
+        return DSL.field("(select " + HASH + " from ({0}) f)", SQLDataType.VARCHAR, facts(tables));
+    }
+
+    /** Reads the catalog: all tables and their {@link #fingerprint} in one snapshot. */
+    static Reading read(DSLContext tx, List<? extends Table<?>> tables) {
+        String fingerprint = "";
+        Map<Integer, List<String[]>> facts = new HashMap<>();
+        for (Record row : tx.fetch(
+                "with f as materialized ({0}) select f.ord, f.fact, (select " + HASH + " from f) as fingerprint"
+                        + " from f order by case f.fact[1] when 'column' then cast(f.fact[3] as integer) end, f.fact[2]",
+                facts(tables))) {
+            fingerprint = row.get("fingerprint", String.class);
+            facts.computeIfAbsent(row.get("ord", Integer.class), any -> new ArrayList<>())
+                    .add(row.get("fact", String[].class));
+        }
+        List<@Nullable LiveTable> read = new ArrayList<>();
+        for (int i = 0; i < tables.size(); i++) {
+            List<String[]> ofTable = facts.get(i + 1);
+            read.add(ofTable == null ? null : of(Shape.name(tables.get(i)), ofTable));
+        }
+        return new Reading(fingerprint, read);
+    }
+
+    private static QueryPart facts(List<? extends Table<?>> tables) {
+        return DSL.sql(FACTS, DSL.val(tables.stream().map(Shape::quoted).toArray(String[]::new)));
+    }
+
+    private static LiveTable of(String name, List<String[]> facts) {
+        String[] table = those(facts, "table").findFirst().orElseThrow();
+        boolean replica = table[6].equals("replica");
+        Set<String> notValidated =
+                those(facts, "not validated").map(fact -> fact[1]).collect(Collectors.toSet());
+        Map<String, Column> columns = new LinkedHashMap<>();
+        those(facts, "column")
+                .map(fact -> new Column(
+                        fact[1],
+                        fact[3],
+                        fact[4],
+                        fact[5],
+                        isTrue(fact[6]),
+                        isTrue(fact[6]) && !notValidated.contains(fact[1]),
+                        isTrue(fact[7])))
+                .forEach(column -> columns.put(column.name(), column));
+        return new LiveTable(
+                name,
+                kind(table[2], table[3], those(facts, "child").findAny().isPresent()),
+                columns,
+                those(facts, "index")
+                        .map(fact -> new Index(isTrue(fact[1]), List.of(fact).subList(6, fact.length)))
+                        .toList(),
+                isTrue(table[4]),
+                those(facts, "trigger")
+                        .filter(fact -> fires(fact[3], replica))
+                        .map(fact -> trigger(fact[1], Integer.parseInt(fact[2]), isTrue(fact[4])))
+                        .toList(),
+                those(facts, "rule")
+                        .filter(fact -> fires(fact[3], replica))
+                        .map(fact -> new Rule(fact[1], fact[2].equals("3"), fact[2].equals("4"), fact[2].equals("2")))
+                        .toList(),
+                those(facts, "reference")
+                        .map(fact -> new Reference(fact[1], fact[4], action(fact[3]), fires(fact[2], replica)))
+                        .toList(),
+                those(facts, "publication").findAny().isPresent());
+    }
+
+    private static Stream<String[]> those(List<String[]> facts, String kind) {
+        return facts.stream().filter(fact -> fact[0].equals(kind));
+    }
+
+    /** PostgreSQL casts a boolean to {@code true}, and prints it as {@code t}. */
+    private static boolean isTrue(String text) {
+        return text.equals("true");
+    }
+
+    private static @Nullable String kind(String relkind, String persistence, boolean hasChildren) {
+        return switch (relkind) {
+            case "r" ->
+                switch (persistence) {
+                    case "u" -> "unlogged: a crash empties it";
+                    case "t" -> "temporary";
+                    default -> hasChildren ? "a table with inheritance children" : null;
+                };
+            case "p" -> "a partitioned table";
+            case "v" -> "a view";
+            case "m" -> "a materialized view";
+            case "f" -> "a foreign table";
+            default -> "not a table";
+        };
+    }
+
+    /** What pg_trigger.tgenabled and pg_rewrite.ev_enabled mean in a session. */
+    private static boolean fires(String enabled, boolean replica) {
+        return enabled.equals("A") || enabled.equals(replica ? "R" : "O");
+    }
+
+    /** The bits of pg_trigger.tgtype. */
+    private static Trigger trigger(String name, int type, boolean transitions) {
+        return new Trigger(name, (type & 1) != 0, (type & 4) != 0, (type & 8) != 0, (type & 16) != 0, transitions);
+    }
+
+    private static @Nullable String action(String onDelete) {
+        return switch (onDelete) {
+            case "c" -> "cascade";
+            case "n" -> "set null";
+            case "d" -> "set default";
+            default -> null;
+        };
+    }
+
+    /** Whether a key of these columns identifies a row: unique, and never null. */
+    boolean isKey(List<String> key) {
+        return key.stream().map(columns::get).allMatch(column -> column != null && column.neverNull())
+                && indexes.stream()
+                        .anyMatch(index -> index.plain()
+                                && index.columns().size() == key.size()
+                                && index.columns().containsAll(key));
+    }
+
+    /**
+     * What was read.
+     *
+     * @param fingerprint of the facts
+     * @param tables in the order in which they were asked for; null where there is no such table
+     */
+    record Reading(String fingerprint, List<@Nullable LiveTable> tables) {}
 }

@@ -33,7 +33,7 @@ public record RestorePreview(long matching, long identical, long inConflict, Lis
         Table<?> archive = pair.archive();
         Key archived = Key.of(archive, pair);
         Key hot = Key.of(pair.hot(), pair);
-        Table<?> both = archive.leftJoin(pair.hot()).on(hot.equal(archived.columns()));
+        Table<?> both = Shape.only(archive).leftJoin(Shape.only(pair.hot())).on(hot.equal(archived.columns()));
         Condition isHot = hot.columns().get(0).isNotNull();
         // By branches, since no index serves the age as a whole.
         Condition matches = DSL.or(

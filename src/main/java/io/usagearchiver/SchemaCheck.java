@@ -1,12 +1,9 @@
 package io.usagearchiver;
 
 import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_HOLD;
-import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Collectors;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Table;
@@ -48,11 +45,9 @@ final class SchemaCheck {
     }
 
     private Shape run() {
-        // Taken first: an ALTER between the two reads then shows as a change, never goes unseen.
-        Field<String> fingerprint = Shape.liveFingerprint(pair);
-        String before = tx.select(fingerprint).fetchSingle().value1();
-        LiveTable hot = LiveTable.read(tx, pair.hot(), pair.key());
-        LiveTable archive = LiveTable.read(tx, pair.archive(), pair.key());
+        LiveTable.Reading live = LiveTable.read(tx, Shape.tables(pair));
+        LiveTable hot = live.tables().get(0);
+        LiveTable archive = live.tables().get(1);
         checkSide("hot", pair.hot(), hot);
         checkSide("archive", pair.archive(), archive);
         if (hot != null) {
@@ -74,14 +69,14 @@ final class SchemaCheck {
             checkPrivilege("hot", pair.hot(), "INSERT");
             checkPrivilege("holds", USAGE_ARCHIVE_HOLD, "INSERT");
         }
-        checkLedger();
+        differences.addAll(new LedgerCheck(tx, live.tables().subList(2, 5)).differences());
         if (hot == null || !differences.isEmpty()) {
             throw new SchemaDriftException(
                     direction,
                     Shape.name(pair.hot()),
                     differences.stream().sorted().toList());
         }
-        return new Shape(hot.name(), List.copyOf(hot.columns().keySet()), before == null ? "" : before);
+        return new Shape(hot.name(), List.copyOf(hot.columns().keySet()), live.fingerprint());
     }
 
     private void checkSide(String side, Table<?> table, @Nullable LiveTable live) {
@@ -98,13 +93,12 @@ final class SchemaCheck {
                 differ(side, name, "lacks column " + column.getName() + ", which the generated code has");
             }
         }
-        if (!live.keyed()) {
+        List<String> key = pair.key().stream().map(Field::getName).toList();
+        if (!live.isKey(key)) {
             differ(
                     side,
                     name,
-                    "has no primary key or full unique index on exactly "
-                            + pair.key().stream().map(Field::getName).collect(Collectors.joining(", "))
-                            + ", not null");
+                    "has no primary key or full unique index on exactly " + String.join(", ", key) + ", not null");
         }
         if (live.rowSecurity()) {
             differ(side, name, "has row security that applies to this role: rows could be passed over unseen");
@@ -130,29 +124,52 @@ final class SchemaCheck {
     }
 
     private void checkSource(LiveTable source) {
-        for (String trigger : source.deleteTriggers()) {
-            differ(sourceSide(), source.name(), "has " + trigger + ", which acts on DELETE");
+        String side = sourceSide();
+        source.triggers().stream()
+                .filter(LiveTable.Trigger::onDelete)
+                .forEach(trigger -> differ(side, source.name(), "has " + trigger.title() + ", which acts on DELETE"));
+        source.rules().stream()
+                .filter(LiveTable.Rule::onDelete)
+                .forEach(rule -> differ(side, source.name(), "has " + rule.title() + ", which acts on DELETE"));
+        for (LiveTable.Reference reference : source.references()) {
+            String key = "is referenced by " + reference.name() + " of " + reference.table();
+            if (reference.action() != null) {
+                differ(
+                        side,
+                        source.name(),
+                        key + " on delete " + reference.action() + ": moving a row would change other rows");
+            } else if (!reference.enforced()) {
+                differ(
+                        side,
+                        source.name(),
+                        key + ", which is not enforced in this session: a row that is moved would be missed there");
+            }
         }
-        for (String reference : source.references()) {
-            differ(
-                    sourceSide(),
-                    source.name(),
-                    "is referenced by " + reference + ": moving a row would change other rows");
+        String refusal = source.published()
+                ? LedgerCheck.refusal(tx, "delete from only {0} where false", direction.source(pair))
+                : null;
+        if (refusal != null) {
+            differ(side, source.name(), "publishes deletes, which PostgreSQL refuses: " + refusal);
         }
     }
 
     private void checkTarget(LiveTable target) {
-        for (String trigger : target.insertTriggers()) {
-            differ(targetSide(), target.name(), "has " + trigger + ", which acts on each INSERT");
-        }
-        for (LiveTable.Column column : target.columns().values()) {
-            if (column.always()) {
-                differ(
-                        targetSide(),
+        String side = targetSide();
+        target.triggers().stream()
+                .filter(LiveTable.Trigger::onInsert)
+                .filter(trigger -> direction == Direction.RESTORE || trigger.eachRow() || trigger.transitions())
+                .forEach(trigger -> differ(
+                        side,
                         target.name(),
-                        "column " + column.name() + " is GENERATED ALWAYS: it takes no copy");
-            }
-        }
+                        "has " + trigger.title() + ", which "
+                                + (trigger.eachRow() ? "acts on each INSERT" : "can act on the rows of an INSERT")));
+        target.rules().stream()
+                .filter(LiveTable.Rule::onInsert)
+                .forEach(rule -> differ(side, target.name(), "has " + rule.title() + ", which acts on each INSERT"));
+        target.columns().values().stream()
+                .filter(LiveTable.Column::always)
+                .forEach(column -> differ(
+                        side, target.name(), "column " + column.name() + " is GENERATED ALWAYS: it takes no copy"));
     }
 
     private void compare(LiveTable source, LiveTable target) {
@@ -166,6 +183,12 @@ final class SchemaCheck {
                         targetSide(),
                         target.name(),
                         "column " + column.name() + " is " + twin.type() + from + column.type() + ")");
+            } else if (isKey(column) && !twin.collation().equals(column.collation())) {
+                differ(
+                        targetSide(),
+                        target.name(),
+                        "column " + column.name() + " has the collation " + twin.collation() + from + column.collation()
+                                + "), and keys cannot be compared");
             } else if (twin.notNull() && !column.notNull()) {
                 differ(
                         targetSide(),
@@ -181,6 +204,10 @@ final class SchemaCheck {
                         "lacks column " + column.name() + " (" + targetSide() + ": " + column.type() + ")");
             }
         }
+    }
+
+    private boolean isKey(LiveTable.Column column) {
+        return pair.key().stream().anyMatch(key -> key.getName().equals(column.name()));
     }
 
     private String sourceSide() {
@@ -207,56 +234,6 @@ final class SchemaCheck {
                                     ? "apply sql/06-restore-grants.sql for a role of its own"
                                     : "grant it to a role of its own, as sql/06-restore-grants.sql does"));
         }
-    }
-
-    private void checkLedger() {
-        checkOwn("holds", USAGE_ARCHIVE_HOLD, USAGE_ARCHIVE_HOLD.HOLD_ID);
-        if (!checkOwn("ledger", USAGE_ARCHIVE_SWEEP, USAGE_ARCHIVE_SWEEP.SWEEP_ID)) {
-            return;
-        }
-        checkLedgerStates(Shape.name(USAGE_ARCHIVE_SWEEP));
-        boolean fenced =
-                tx.fetchSingle("""
-                        select exists (select from pg_catalog.pg_index x where x.indrelid = to_regclass({0})
-                          and x.indisunique and x.indisvalid and x.indnkeyatts = 1
-                          and pg_get_indexdef(x.indexrelid, 1, true) = 'table_name'
-                          and pg_get_expr(x.indpred, x.indrelid) = '((state)::text = ''RUNNING''::text)')""", Shape.regclass(USAGE_ARCHIVE_SWEEP)).get(0, Boolean.class);
-        if (!fenced) {
-            differ(
-                    "ledger",
-                    Shape.name(USAGE_ARCHIVE_SWEEP),
-                    "lacks the unique index that allows one RUNNING sweep a table; apply sql/02-ledger.sql");
-        }
-    }
-
-    /** A sweep that cannot write why it stopped would stay RUNNING in the ledger. */
-    private void checkLedgerStates(String name) {
-        String allowed = tx.fetchSingle(
-                        "select string_agg(pg_get_constraintdef(oid), ' ') from pg_catalog.pg_constraint"
-                                + " where conrelid = to_regclass({0}) and conname = 'usage_archive_sweep_state'",
-                        Shape.regclass(USAGE_ARCHIVE_SWEEP))
-                .get(0, String.class);
-        if (allowed != null) {
-            Arrays.stream(StopReason.values())
-                    .filter(reason -> !allowed.contains("'" + reason + "'"))
-                    .forEach(reason ->
-                            differ("ledger", name, "does not allow state " + reason + "; apply sql/02-ledger.sql"));
-        }
-    }
-
-    /** Checks a table of the archiver's own for its columns. Returns whether there is such a table. */
-    private boolean checkOwn(String side, Table<?> table, Field<?> key) {
-        String name = Shape.name(table);
-        LiveTable live = LiveTable.read(tx, table, List.of(key));
-        if (live == null) {
-            differ(side, name, "does not exist; apply sql/02-ledger.sql");
-            return false;
-        }
-        Arrays.stream(table.fields())
-                .map(Field::getName)
-                .filter(column -> !live.columns().containsKey(column))
-                .forEach(column -> differ(side, name, "lacks column " + column + "; apply sql/02-ledger.sql"));
-        return true;
     }
 
     private void differ(String side, String table, String difference) {

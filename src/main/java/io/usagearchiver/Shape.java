@@ -1,5 +1,8 @@
 package io.usagearchiver;
 
+import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_BASELINE;
+import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_HOLD;
+import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 import static java.util.Objects.requireNonNull;
 
 import java.util.Arrays;
@@ -12,15 +15,14 @@ import org.jooq.Name;
 import org.jooq.QueryPart;
 import org.jooq.Table;
 import org.jooq.impl.DSL;
-import org.jooq.impl.SQLDataType;
 
 /**
- * The columns that the live tables had when the schema check passed them: all are moved, also those that the generated
- * code does not know.
+ * What the live tables were like when the schema check passed them. All their columns are moved, also those that the
+ * generated code does not know.
  *
  * @param table the hot table's canonical name, {@code schema.table}
  * @param columnNames the columns, which both tables have
- * @param fingerprint of both tables' columns; another one means that a table was altered
+ * @param fingerprint of the tables; another one means that one was altered
  */
 record Shape(String table, List<String> columnNames, String fingerprint) {
     private static final Pattern PLAIN = Pattern.compile("[a-z_][a-z0-9_$]*");
@@ -48,26 +50,58 @@ record Shape(String table, List<String> columnNames, String fingerprint) {
     }
 
     /**
-     * The fingerprint of the live tables of a pair, as a subquery: names, types and modifiers of their columns, and
-     * whether a trigger, rule or row security has come or gone.
+     * The fingerprint of all tables that a move of a pair's rows depends on, as a subquery.
+     *
+     * @see LiveTable
      */
     static Field<String> liveFingerprint(ArchivePair<?> pair) {
-        return DSL.field("""
-                (select md5(string_agg(concat_ws(' ', c.oid, c.relhastriggers, c.relhasrules, c.relrowsecurity, \
-                a.attnum, a.attname, a.atttypid, a.atttypmod), ', ' order by c.oid, a.attnum)) \
-                from pg_catalog.pg_class c join pg_catalog.pg_attribute a on a.attrelid = c.oid \
-                where c.oid in (to_regclass({0}), to_regclass({1})) and a.attnum > 0 and not a.attisdropped)""", SQLDataType.VARCHAR, regclass(pair.hot()), regclass(pair.archive()));
+        return LiveTable.fingerprint(tables(pair));
+    }
+
+    /** The hot table, its archive, and the archiver's own tables. */
+    static List<Table<?>> tables(ArchivePair<?> pair) {
+        return List.of(pair.hot(), pair.archive(), USAGE_ARCHIVE_SWEEP, USAGE_ARCHIVE_HOLD, USAGE_ARCHIVE_BASELINE);
+    }
+
+    /** A table without the inheritance children that it may get at any time: their rows are not its own. */
+    static Table<?> only(Table<?> table) {
+        return DSL.table("only {0}", table);
+    }
+
+    /**
+     * Sees that the tables are as they were when they were checked.
+     *
+     * @throws ChangedException if not
+     */
+    void requireUnchanged(String live) {
+        if (!live.equals(fingerprint)) {
+            throw new ChangedException();
+        }
+    }
+
+    /** The tables are not those that the schema check saw. The batch must be rolled back and the check repeated. */
+    static final class ChangedException extends RuntimeException {
+        private static final long serialVersionUID = 1;
     }
 
     /** The quoted name of a table with its schema, as a bind. */
     static QueryPart regclass(Table<?> table) {
-        return DSL.val(DSL.using(org.jooq.SQLDialect.POSTGRES).render(qualified(table)));
+        return DSL.val(quoted(table));
+    }
+
+    /** The quoted name of a table with its schema. */
+    static String quoted(Table<?> table) {
+        return Arrays.stream(qualified(table).getName()).map(Shape::quoted).collect(Collectors.joining("."));
+    }
+
+    private static String quoted(String part) {
+        return '"' + part.replace("\"", "\"\"") + '"';
     }
 
     /** The canonical name of a table, {@code schema.table}, each quoted if it is not plain lower case. */
     static String name(Table<?> table) {
         return Arrays.stream(qualified(table).getName())
-                .map(part -> PLAIN.matcher(part).matches() ? part : '"' + part.replace("\"", "\"\"") + '"')
+                .map(part -> PLAIN.matcher(part).matches() ? part : quoted(part))
                 .collect(Collectors.joining("."));
     }
 

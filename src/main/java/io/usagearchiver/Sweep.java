@@ -118,7 +118,7 @@ final class Sweep {
                 oldestAge = slice.age();
                 deleted |= move(slice.branch(), slice.keys());
             }
-            if (candidates.isEmpty() || !anyLeft()) {
+            if ((candidates.isEmpty() && batches == 0) || !anyLeft()) {
                 return StopReason.DRAINED;
             }
             return deleted ? null : StopReason.ROWS_LOCKED;
@@ -128,7 +128,35 @@ final class Sweep {
             log.info("Sweep {} of {}: a hold was set; reading the holds again", ledger.sweepId(), shape.table());
             branches = List.of();
             return null;
+        } catch (Shape.ChangedException e) {
+            checkAgain();
+            return null;
+        } catch (DataAccessException | Batch.MiscountException | Ledger.SwallowedException e) {
+            if (!isAltered()) {
+                throw e;
+            }
+            checkAgain();
+            return null;
         }
+    }
+
+    /** Whether a fault may be due to tables that are not those that were checked. */
+    private boolean isAltered() {
+        return !stop.requested()
+                && !shape.fingerprint()
+                        .equals(read(tx -> tx.select(Shape.liveFingerprint(errand.pair()))
+                                .fetchSingle()
+                                .value1()));
+    }
+
+    /** Goes on with the tables as they are now, if the schema check lets them pass. */
+    private void checkAgain() {
+        log.info(
+                "{} {}: {}, its archive or the ledger was altered; checking the schema again",
+                errand.direction(),
+                ledger.sweepId(),
+                shape.table());
+        shape = attempt(TransactionLimits.page(settings), tx -> SchemaCheck.run(tx, errand.pair(), errand.direction()));
     }
 
     /** Looks at the replicas, and whether this sweep is superseded: a wait for them can be long. */
@@ -144,15 +172,16 @@ final class Sweep {
         try {
             Batch.Moved moved = batch(keys.size(), (tx, batch) -> batch.move(tx, branch, keys));
             return moved.deleted() > 0;
-        } catch (DataAccessException e) {
+        } catch (DataAccessException | Batch.MiscountException e) {
+            boolean isRows = e instanceof Batch.MiscountException || Faults.isData(e);
             boolean timedOut = Faults.isCancelled(e) && !stop.requested();
-            if (keys.size() > 1 && (timedOut || Faults.isData(e))) {
+            if (keys.size() > 1 && (timedOut || isRows)) {
                 int half = keys.size() / 2;
                 boolean first = move(branch, keys.subList(0, half));
                 boolean second = move(branch, keys.subList(half, keys.size()));
                 return first || second;
             }
-            if (!Faults.isData(e)) {
+            if (!isRows) {
                 throw e;
             }
             String key = keys.get(0);
@@ -178,13 +207,8 @@ final class Sweep {
                 pacing.batchTook(rows, batchTime);
                 committed(moved);
                 return moved;
-            } catch (Batch.ShapeChangedException e) {
-                log.info(
-                        "{} {}: {} or its archive was altered; checking the schema again",
-                        errand.direction(),
-                        ledger.sweepId(),
-                        shape.table());
-                shape = read(tx -> SchemaCheck.run(tx, errand.pair(), errand.direction()));
+            } catch (Shape.ChangedException e) {
+                checkAgain();
             }
         }
     }
@@ -213,7 +237,10 @@ final class Sweep {
 
     private boolean anyLeft() {
         List<String> without = List.copyOf(keptBack.keys());
-        return read(dsl -> branches.stream().anyMatch(branch -> branch.anyLeft(dsl, without)));
+        return read(tx -> {
+            ledger.requireAsBefore(tx, shape);
+            return branches.stream().anyMatch(branch -> branch.anyLeft(tx, without));
+        });
     }
 
     private <T extends @Nullable Object> T read(Function<DSLContext, T> query) {

@@ -91,8 +91,8 @@ public final class Verifier {
                 keyed,
                 shape,
                 tx.select(archived.columns())
-                        .from(keyed.hot())
-                        .join(keyed.archive())
+                        .from(Shape.only(keyed.hot()))
+                        .join(Shape.only(keyed.archive()))
                         .on(archived.equal(hot.columns())));
 
         String newestCutoff = tx.select(NaiveUtc.text(DSL.max(L.CUTOFF)))
@@ -107,14 +107,14 @@ public final class Verifier {
             for (Condition notExpired : notExpired(newestCutoff)) {
                 before(tx, endNanos);
                 long found = tx.select(COUNT)
-                        .from(keyed.archive())
+                        .from(Shape.only(keyed.archive()))
                         .where(notExpired)
                         .fetchSingle()
                         .value1();
                 younger += found;
                 if (found > 0) {
                     youngerIds.addAll(tx.select(archived.text())
-                            .from(keyed.archive())
+                            .from(Shape.only(keyed.archive()))
                             .where(notExpired)
                             .limit(DSL.inline(SweepResult.LISTED_IDS - youngerIds.size()))
                             .fetch(0, String.class));
@@ -124,7 +124,8 @@ public final class Verifier {
 
         tx.execute("set local enable_seqscan = on");
         before(tx, endNanos);
-        long archivedRows = tx.select(COUNT).from(keyed.archive()).fetchSingle().value1();
+        long archivedRows =
+                tx.select(COUNT).from(Shape.only(keyed.archive())).fetchSingle().value1();
         Record sums = tx.select(movedRows(), restoredRows())
                 .from(L)
                 .where(L.TABLE_NAME.eq(table))
@@ -164,7 +165,7 @@ public final class Verifier {
                         .columns(B.TABLE_NAME, B.ARCHIVED_ROWS, B.TAKEN_AT)
                         .select(tx.select(
                                 DSL.val(table),
-                                DSL.field(tx.select(COUNT).from(pair.archive()))
+                                DSL.field(tx.select(COUNT).from(Shape.only(pair.archive())))
                                         .minus(DSL.field(tx.select(movedRows().minus(restoredRows()))
                                                 .from(L)
                                                 .where(L.TABLE_NAME.eq(table)))),
@@ -207,8 +208,9 @@ public final class Verifier {
 
     /** The columns that both tables have alike; whatever else differs is for the schema check of a sweep. */
     private Shape commonColumns(DSLContext tx) {
-        LiveTable hot = live(tx, pair.hot());
-        LiveTable archive = live(tx, pair.archive());
+        LiveTable.Reading live = LiveTable.read(tx, List.of(pair.hot(), pair.archive()));
+        LiveTable hot = there(live.tables().get(0), pair.hot());
+        LiveTable archive = there(live.tables().get(1), pair.archive());
         List<String> common = hot.columns().values().stream()
                 .filter(column -> {
                     LiveTable.Column twin = archive.columns().get(column.name());
@@ -219,8 +221,7 @@ public final class Verifier {
         return new Shape(table, common, "");
     }
 
-    private LiveTable live(DSLContext tx, Table<?> side) {
-        LiveTable live = LiveTable.read(tx, side, pair.key());
+    private LiveTable there(@Nullable LiveTable live, Table<?> side) {
         if (live == null) {
             throw new ArchiveException("Could not verify " + table + ": there is no table " + Shape.name(side), null);
         }

@@ -66,7 +66,8 @@ class PlanTest {
                 connection.rollback();
 
                 assertThat(indexes(plan)).as(sql + "\n" + plan).isEqualTo(expectedIndexes(sql));
-                assertThat(plan)
+                // The catalog's list of publications is short, and no index serves a look at all of it.
+                assertThat(plan.replace("Seq Scan on pg_publication p", ""))
                         .doesNotContain("Seq Scan", "Bitmap", "Gather")
                         .doesNotContainPattern("(?m)^[ >-]*Sort$");
                 if (indexes(plan).isEmpty()) {

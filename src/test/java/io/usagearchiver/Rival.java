@@ -13,7 +13,7 @@ final class Rival implements AutoCloseable {
     /** The copy of a batch, for {@link #awaitWaiting}. */
     static final String COPY = "insert into %model_usage_details_archive%";
     /** The proof of a batch, for {@link #awaitWaiting}. PostgreSQL shows the first kilobyte of a statement. */
-    static final String PROOF = "select % from \"public\".\"model_usage_details_archive\" join %";
+    static final String PROOF = "select % from only \"public\".\"model_usage_details_archive\" join %";
 
     private final TestDatabase db;
     private final Connection connection;

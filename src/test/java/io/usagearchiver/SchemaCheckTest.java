@@ -1,15 +1,18 @@
 package io.usagearchiver;
 
+import static org.assertj.core.api.Assertions.as;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 
 import io.usagearchiver.generated.tables.records.ModelUsageDetailsRecord;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.LocalDateTime;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.jooq.Name;
@@ -23,6 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
@@ -197,6 +201,7 @@ class SchemaCheckTest {
             CREATE TRIGGER t BEFORE INSERT ON ARC FOR EACH ROW EXECUTE FUNCTION f() | has trigger t, which acts on each INSERT
             CREATE TRIGGER t AFTER UPDATE OR INSERT ON ARC FOR EACH ROW EXECUTE FUNCTION f() | has trigger t, which acts on each INSERT
             CREATE TRIGGER t AFTER INSERT ON ARC FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE ARC ENABLE ALWAYS TRIGGER t | has trigger t, which acts on each INSERT
+            CREATE TRIGGER t AFTER INSERT ON ARC REFERENCING NEW TABLE AS moved FOR EACH STATEMENT EXECUTE FUNCTION f() | has trigger t, which can act on the rows of an INSERT
             CREATE RULE r AS ON INSERT TO ARC DO INSTEAD NOTHING | has rule r, which acts on each INSERT
             CREATE RULE r AS ON INSERT TO ARC DO ALSO SELECT 1 | has rule r, which acts on each INSERT
             ALTER TABLE ARC ALTER id ADD GENERATED ALWAYS AS IDENTITY | column id is GENERATED ALWAYS: it takes no copy
@@ -212,13 +217,149 @@ class SchemaCheckTest {
             CREATE TRIGGER t AFTER INSERT OR DELETE ON HOT FOR EACH STATEMENT EXECUTE FUNCTION f() | has trigger t, which acts on DELETE
             CREATE RULE r AS ON DELETE TO HOT DO INSTEAD NOTHING | has rule r, which acts on DELETE
             CREATE RULE r AS ON DELETE TO HOT DO ALSO SELECT 1 | has rule r, which acts on DELETE
-            CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT ON DELETE CASCADE) | is referenced by c of bill on delete cascade: moving a row would change other rows
-            CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT ON DELETE SET NULL) | is referenced by c of bill on delete set null: moving a row would change other rows
-            CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT ON DELETE SET DEFAULT) | is referenced by c of bill on delete set default: moving a row would change other rows
-            ALTER TABLE HOT ADD CONSTRAINT c FOREIGN KEY (user_id) REFERENCES HOT ON DELETE SET NULL | is referenced by c of HOT on delete set null: moving a row would change other rows
+            CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT ON DELETE CASCADE) | is referenced by c of public.bill on delete cascade: moving a row would change other rows
+            CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT ON DELETE SET NULL) | is referenced by c of public.bill on delete set null: moving a row would change other rows
+            CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT ON DELETE SET DEFAULT) | is referenced by c of public.bill on delete set default: moving a row would change other rows
+            ALTER TABLE HOT ADD CONSTRAINT c FOREIGN KEY (user_id) REFERENCES HOT ON DELETE SET NULL | is referenced by c of public.HOT on delete set null: moving a row would change other rows
             """)
     void what_acts_when_a_hot_row_is_deleted_is_refused(String change, String difference) {
         assertRefused(change, "hot public.HOT " + difference);
+    }
+
+    @Test
+    void any_trigger_that_an_insert_into_the_hot_table_fires_keeps_rows_from_being_restored() {
+        db.execute(named("CREATE TRIGGER t AFTER INSERT ON HOT FOR EACH STATEMENT EXECUTE FUNCTION f()"));
+        assertAccepted();
+
+        Archiver restorer = Archiver.builder(UsageDetails.PAIR, db.restorer()).build();
+        assertThat(catchThrowableOfType(
+                                SchemaDriftException.class, () -> restorer.previewRestore(RowFilter.ids("1", "2")))
+                        .differences())
+                .containsExactly(named("hot public.HOT has trigger t, which can act on the rows of an INSERT"));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
+            CREATE PUBLICATION p FOR ALL TABLES; ALTER TABLE HOT REPLICA IDENTITY NOTHING | it does not have a replica identity and publishes deletes
+            CREATE PUBLICATION p FOR TABLE HOT; ALTER TABLE HOT REPLICA IDENTITY NOTHING | it does not have a replica identity and publishes deletes
+            CREATE PUBLICATION p FOR TABLES IN SCHEMA public; ALTER TABLE HOT DROP CONSTRAINT HOT_pkey; CREATE UNIQUE INDEX ON HOT (id) | it does not have a replica identity and publishes deletes
+            CREATE PUBLICATION p FOR TABLE HOT WHERE (user_id > 1) | Column used in the publication WHERE expression is not part of the replica identity.
+            CREATE PUBLICATION p FOR TABLE HOT (user_id) | Column list used by the publication does not cover the replica identity.
+            """)
+    void deletes_that_are_published_but_cannot_be_are_refused(String change, String reason) {
+        db.execute(named(change));
+        assertThat(differences())
+                .singleElement(as(STRING))
+                .startsWith(named("hot public.HOT publishes deletes, which PostgreSQL refuses: "))
+                .contains(reason);
+
+        db.execute("DROP PUBLICATION p");
+        assertAccepted();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "CREATE PUBLICATION p FOR TABLE HOT",
+                "CREATE PUBLICATION p FOR TABLE HOT; ALTER TABLE HOT REPLICA IDENTITY FULL",
+                "CREATE PUBLICATION p FOR TABLE HOT WITH (publish = 'insert'); ALTER TABLE HOT REPLICA IDENTITY NOTHING",
+                "CREATE PUBLICATION p FOR TABLE ARC; ALTER TABLE ARC REPLICA IDENTITY NOTHING"
+            })
+    void deletes_that_are_published_as_they_should_be_are_accepted(String change) {
+        db.execute(named(change));
+        assertAccepted();
+        db.execute("DROP PUBLICATION p");
+    }
+
+    @Test
+    void under_session_replication_role_replica_other_triggers_fire_and_foreign_keys_do_not_hold() {
+        db.execute(named("CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT);"
+                + " CREATE TRIGGER t BEFORE INSERT ON ARC FOR EACH ROW EXECUTE FUNCTION f();"
+                + " ALTER TABLE ARC ENABLE REPLICA TRIGGER t;"
+                + " CREATE TRIGGER u BEFORE INSERT ON ARC FOR EACH ROW EXECUTE FUNCTION f()"));
+        String database =
+                "ALTER DATABASE " + db.strings("SELECT current_database()").get(0);
+        assertThat(differences()).containsExactly(named("archive public.ARC has trigger u, which acts on each INSERT"));
+
+        db.execute(database + " SET session_replication_role = replica");
+        try {
+            assertThat(differences())
+                    .containsExactly(
+                            named("archive public.ARC has trigger t, which acts on each INSERT"),
+                            named("hot public.HOT is referenced by c of public.bill, which is not enforced in this"
+                                    + " session: a row that is moved would be missed there"));
+        } finally {
+            db.execute(database + " RESET session_replication_role");
+        }
+    }
+
+    @Test
+    void a_foreign_key_whose_triggers_are_disabled_is_refused() {
+        assertRefused(
+                "CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT); ALTER TABLE HOT DISABLE TRIGGER ALL",
+                "hot public.HOT is referenced by c of public.bill, which is not enforced in this session: a row that is"
+                        + " moved would be missed there");
+    }
+
+    @ParameterizedTest
+    @MethodSource
+    void a_key_that_may_be_null_or_overlap_after_all_is_refused_on_either_side(String create) {
+        for (String side : List.of("hot public.HOT", "archive public.ARC")) {
+            String table = named(side.split("\\.")[1]);
+            db.execute("ALTER TABLE " + table + " RENAME TO plain");
+            db.execute("CREATE TABLE " + table + " (LIKE plain)");
+            db.execute(create.replace("{0}", table));
+
+            assertThat(differences())
+                    .contains(named(side) + " has no primary key or full unique index on exactly id, not null");
+
+            db.execute("DROP TABLE " + table + "; ALTER TABLE plain RENAME TO " + table);
+        }
+    }
+
+    /** Since PostgreSQL 18, a NOT NULL may not have been validated. */
+    private List<String> a_key_that_may_be_null_or_overlap_after_all_is_refused_on_either_side() {
+        List<String> changes = new ArrayList<>(List.of(
+                "ALTER TABLE {0} ALTER id DROP NOT NULL; CREATE UNIQUE INDEX ON {0} (id) NULLS NOT DISTINCT",
+                "ALTER TABLE {0} ADD CHECK (id IS NOT NULL) NOT VALID, ALTER id DROP NOT NULL, ADD UNIQUE (id)",
+                "ALTER TABLE {0} ADD EXCLUDE USING btree (id WITH =)"));
+        if (db.number("SELECT current_setting('server_version_num')::int") >= 180_000) {
+            changes.add(
+                    "ALTER TABLE {0} ALTER id DROP NOT NULL; ALTER TABLE {0} ADD NOT NULL id NOT VALID, ADD UNIQUE (id)");
+        }
+        return changes;
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
+            ALTER TABLE LEDGER SET UNLOGGED | ledger public.LEDGER is unlogged: a crash empties it; it must be a permanent ordinary table
+            ALTER TABLE HOLDS SET UNLOGGED | holds public.HOLDS is unlogged: a crash empties it; it must be a permanent ordinary table
+            ALTER TABLE BASELINE SET UNLOGGED | baseline public.BASELINE is unlogged: a crash empties it; it must be a permanent ordinary table
+            CREATE TABLE child () INHERITS (HOLDS) | holds public.HOLDS is a table with inheritance children; it must be a permanent ordinary table
+            ALTER TABLE LEDGER ENABLE ROW LEVEL SECURITY | ledger public.LEDGER has row security that applies to this role: rows could be passed over unseen
+            ALTER TABLE HOLDS ENABLE ROW LEVEL SECURITY | holds public.HOLDS has row security that applies to this role: rows could be passed over unseen
+            ALTER TABLE BASELINE ENABLE ROW LEVEL SECURITY | baseline public.BASELINE has row security that applies to this role: rows could be passed over unseen
+            CREATE TRIGGER t BEFORE UPDATE ON LEDGER FOR EACH ROW EXECUTE FUNCTION f() | ledger public.LEDGER has trigger t, which could change or swallow what is written
+            CREATE TRIGGER t BEFORE INSERT ON LEDGER FOR EACH ROW EXECUTE FUNCTION f() | ledger public.LEDGER has trigger t, which could change or swallow what is written
+            CREATE TRIGGER t AFTER UPDATE ON LEDGER REFERENCING NEW TABLE AS counted FOR EACH STATEMENT EXECUTE FUNCTION f() | ledger public.LEDGER has trigger t, which could change or swallow what is written
+            CREATE TRIGGER t BEFORE INSERT ON HOLDS FOR EACH ROW EXECUTE FUNCTION f() | holds public.HOLDS has trigger t, which could change or swallow what is written
+            CREATE RULE r AS ON UPDATE TO LEDGER DO INSTEAD NOTHING | ledger public.LEDGER has rule r, which could change or swallow what is written
+            CREATE RULE r AS ON INSERT TO BASELINE DO INSTEAD NOTHING | baseline public.BASELINE has rule r, which could change or swallow what is written
+            """)
+    void what_could_hide_or_lose_the_archivers_own_rows_is_refused(String change, String difference) {
+        assertRefused(change, difference);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "CREATE TRIGGER t AFTER UPDATE ON LEDGER FOR EACH STATEMENT EXECUTE FUNCTION f()",
+                "CREATE TRIGGER t BEFORE DELETE ON HOLDS FOR EACH ROW EXECUTE FUNCTION f()",
+                "CREATE TRIGGER t BEFORE UPDATE ON LEDGER FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE LEDGER DISABLE TRIGGER t"
+            })
+    void what_does_no_harm_to_the_archivers_own_rows_is_accepted(String change) {
+        db.execute(named(change));
+        assertAccepted();
     }
 
     @ParameterizedTest
@@ -366,7 +507,8 @@ class SchemaCheckTest {
         return text.replace("HOT", "model_usage_details")
                 .replace("ARC", "model_usage_details_archive")
                 .replace("LEDGER", "usage_archive_sweep")
-                .replace("HOLDS", "usage_archive_hold");
+                .replace("HOLDS", "usage_archive_hold")
+                .replace("BASELINE", "usage_archive_baseline");
     }
 
     /** A table of the session's temporary schema. */

@@ -182,7 +182,7 @@ class VerifierTest {
     void all_is_read_in_one_snapshot() {
         rowsAndBaseline(10);
         ConnectionSource tapped = new TappedConnections(db.archiver(), (sql, connection) -> {
-            if (sql.contains("count(*)") && sql.endsWith("from \"public\".\"model_usage_details_archive\"")) {
+            if (sql.contains("count(*)") && sql.endsWith("from only \"public\".\"model_usage_details_archive\"")) {
                 usage.archiver().build().sweep();
             }
         });

@@ -1,0 +1,134 @@
+package io.usagearchiver;
+
+import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_BASELINE;
+import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_HOLD;
+import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.Table;
+import org.jooq.exception.DataAccessException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Compares the archiver's own tables with what they are trusted for: that the ledger fences and counts, that all holds are
+ * seen, and that none of it is gone after a crash.
+ */
+final class LedgerCheck {
+    private static final String APPLY = "; apply sql/02-ledger.sql";
+
+    private final DSLContext tx;
+    private final List<@Nullable LiveTable> live;
+    private final List<String> differences = new ArrayList<>();
+
+    /**
+     * A check.
+     *
+     * @param live the ledger, the holds and the baseline
+     */
+    LedgerCheck(DSLContext tx, List<@Nullable LiveTable> live) {
+        this.tx = tx;
+        this.live = live;
+    }
+
+    /** All that is wrong. */
+    List<String> differences() {
+        LiveTable ledger = live.get(0);
+        check("ledger", USAGE_ARCHIVE_SWEEP, ledger);
+        check("holds", USAGE_ARCHIVE_HOLD, live.get(1));
+        if (live.get(2) != null) {
+            check("baseline", USAGE_ARCHIVE_BASELINE, live.get(2));
+        }
+        if (ledger != null) {
+            checkStates(ledger);
+            checkFence(ledger);
+            String refusal = ledger.published()
+                    ? refusal(tx, "update {0} set batches = batches where false", USAGE_ARCHIVE_SWEEP)
+                    : null;
+            if (refusal != null) {
+                differ("ledger", ledger.name(), "publishes updates, which PostgreSQL refuses: " + refusal);
+            }
+        }
+        return differences;
+    }
+
+    private void check(String side, Table<?> table, @Nullable LiveTable found) {
+        String name = Shape.name(table);
+        if (found == null) {
+            differ(side, name, "does not exist" + APPLY);
+            return;
+        }
+        if (found.kind() != null) {
+            differ(side, name, "is " + found.kind() + "; it must be a permanent ordinary table");
+        }
+        Arrays.stream(table.fields())
+                .map(Field::getName)
+                .filter(column -> !found.columns().containsKey(column))
+                .forEach(column -> differ(side, name, "lacks column " + column + APPLY));
+        if (found.rowSecurity()) {
+            differ(side, name, "has row security that applies to this role: rows could be passed over unseen");
+        }
+        Stream.concat(
+                        found.triggers().stream()
+                                .filter(trigger -> trigger.eachRow() || trigger.transitions())
+                                .filter(trigger -> trigger.onInsert() || trigger.onUpdate())
+                                .map(LiveTable.Trigger::title),
+                        found.rules().stream()
+                                .filter(rule -> rule.onInsert() || rule.onUpdate())
+                                .map(LiveTable.Rule::title))
+                .forEach(title ->
+                        differ(side, name, "has " + title + ", which could change or swallow what is written"));
+    }
+
+    /** A sweep that cannot write why it stopped would stay RUNNING in the ledger. */
+    private void checkStates(LiveTable ledger) {
+        String allowed = tx.fetchSingle(
+                        "select string_agg(pg_get_constraintdef(oid), ' ') from pg_catalog.pg_constraint"
+                                + " where conrelid = to_regclass({0}) and conname = 'usage_archive_sweep_state'",
+                        Shape.regclass(USAGE_ARCHIVE_SWEEP))
+                .get(0, String.class);
+        if (allowed != null) {
+            Arrays.stream(StopReason.values())
+                    .filter(reason -> !allowed.contains("'" + reason + "'"))
+                    .forEach(reason -> differ("ledger", ledger.name(), "does not allow state " + reason + APPLY));
+        }
+    }
+
+    private void checkFence(LiveTable ledger) {
+        boolean fenced =
+                tx.fetchSingle("""
+                        select exists (select from pg_catalog.pg_index x where x.indrelid = to_regclass({0})
+                          and x.indisunique and x.indisvalid and x.indnkeyatts = 1
+                          and pg_get_indexdef(x.indexrelid, 1, true) = 'table_name'
+                          and pg_get_expr(x.indpred, x.indrelid) = '((state)::text = ''RUNNING''::text)')""", Shape.regclass(USAGE_ARCHIVE_SWEEP)).get(0, Boolean.class);
+        if (!fenced) {
+            differ("ledger", ledger.name(), "lacks the unique index that allows one RUNNING sweep a table" + APPLY);
+        }
+    }
+
+    private void differ(String side, String table, String difference) {
+        differences.add(side + " " + table + " " + difference);
+    }
+
+    /**
+     * Why PostgreSQL would refuse a statement on a table that is published, or null if it would not. Row filters and column
+     * lists of publications count as well as the replica identity, by rules that differ between versions: it is asked.
+     */
+    static @Nullable String refusal(DSLContext tx, String statement, Table<?> table) {
+        try {
+            // Nested: behind a savepoint, so that the transaction survives.
+            tx.transaction(nested -> nested.dsl().fetch("explain " + statement, Shape.qualified(table)));
+            return null;
+        } catch (DataAccessException e) {
+            // A missing privilege is told elsewhere.
+            if (Faults.isTransient(e) || Faults.isCancelled(e) || "42501".equals(e.sqlState())) {
+                return null;
+            }
+            return Faults.message(e);
+        }
+    }
+}
