@@ -544,6 +544,20 @@ class AnyPairTest {
     }
 
     @Test
+    void key_columns_of_two_collations_cannot_be_compared_and_are_refused() {
+        AnyPair any = hourlyBuckets();
+        any.create(db);
+        db.execute("ALTER TABLE " + any.archive() + " ALTER meter TYPE varchar(20) COLLATE \"C\"");
+        Archiver archiver = Archiver.builder(any.pair(), db.archiver()).build();
+
+        assertThat(catchThrowableOfType(SchemaDriftException.class, archiver::sweep)
+                        .differences())
+                .containsExactly("archive public.buckets_archive column meter has the collation \"C\" (hot: \"default\"),"
+                        + " and keys cannot be compared");
+        any.assertAllHot(db);
+    }
+
+    @Test
     void a_pair_of_unfit_ages_or_without_a_key_is_refused_when_it_is_made() {
         ForeignTable hot = new ForeignTable("public", "hot");
         ForeignTable archive = new ForeignTable("public", "archive");
