@@ -67,14 +67,17 @@ final class ScheduleKeeper {
     }
 
     /**
-     * Stores the schedule, looks at the other jobs and checks the tables, until the database has answered to each. Where the check had to wait,
+     * Stores the schedule and checks the tables, until the database has answered to both. Where the check had to wait,
      * so had the startup sweep, which failed: the schedule is stored once more, to run it now. Then looks after triggers
      * that are due, until they have fired, and after those in error, until the node is shut down.
      */
     private void keep() {
         try {
-            boolean told = attempt(this::store) > 0 && attempt(this::tellOfOtherJobs) > 0;
-            int checks = told ? attempt(this::check) : 0;
+            if (attempt(this::store) == 0) {
+                return;
+            }
+            tellOfOtherJobs();
+            int checks = attempt(this::check);
             if (checks > 0) {
                 stored = checks == 1;
                 if (attempt(() -> store() && free()) > 0) {
@@ -115,12 +118,12 @@ final class ScheduleKeeper {
 
     /**
      * Warns of stored jobs that move rows by settings that are not this node's. Removing one is left to the operator: its
-     * plugin may be on another node still. The first of a node's archivers does it for all.
+     * plugin may be on another node still. The first of a node's archivers does it for all, once.
      */
-    private boolean tellOfOtherJobs() {
+    private void tellOfOtherJobs() {
         Map<String, PluginSettings> archivers = node.archivers();
         if (!archivers.keySet().iterator().next().equals(name)) {
-            return true;
+            return;
         }
         try {
             for (StoredJob job : StoredJob.all(scheduler)) {
@@ -130,10 +133,10 @@ final class ScheduleKeeper {
                     tellOfOrphan(job);
                 }
             }
-            return true;
         } catch (SchedulerException | RuntimeException e) {
-            fault("look for other archivers' jobs; check the job store's data source", e);
-            return false;
+            if (shutdown.getCount() > 0) {
+                log.warn("Archiver {} could not look for jobs without a plugin; its next start does", name, e);
+            }
         }
     }
 
