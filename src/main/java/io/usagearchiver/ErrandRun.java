@@ -38,15 +38,17 @@ final class ErrandRun {
      */
     SweepResult run() {
         Ledger ledger;
-        Sweep sweep;
+        Shape shape;
+        Supplier<LocalDateTime> now;
+        LocalDateTime cutoff;
         try {
-            Shape shape = retry.run(() -> session.transaction(TransactionLimits.page(settings), tx -> {
+            shape = retry.run(() -> session.transaction(TransactionLimits.page(settings), tx -> {
                 Shape checked = archiver.check(tx, direction);
                 errand.check(tx);
                 return checked;
             }));
-            Supplier<LocalDateTime> now = clock();
-            LocalDateTime cutoff = errand.cutoff(now.get());
+            now = clock();
+            cutoff = errand.cutoff(now.get());
             Ledger.Opening opening = new Ledger.Opening(
                     archiver.pair,
                     shape.table(),
@@ -65,8 +67,6 @@ final class ErrandRun {
             if (ledger.isBusy()) {
                 return close(ledger, StopReason.BUSY, null, new KeptBack());
             }
-            Pacing pacing = new Pacing(settings, stop, now, name(ledger));
-            sweep = new Sweep(errand, settings, session, retry, stop, listener, cutoff, ledger, shape, pacing);
         } catch (DataAccessException | Session.LostException | StopSignal.StoppedException e) {
             if (stop.requested()) {
                 throw new SweepStoppedException(direction, archiver.table, e);
@@ -76,12 +76,15 @@ final class ErrandRun {
                     e,
                     null);
         }
-        KeptBack keptBack = sweep.keptBack();
+        KeptBack keptBack = new KeptBack();
         try {
+            Pacing pacing = new Pacing(settings, stop, now, name(ledger));
+            Sweep sweep = new Sweep(errand, settings, session, retry, stop, listener, cutoff, ledger, shape, pacing);
+            keptBack = sweep.keptBack();
             StopReason reason = sweep.run();
             stop.finish();
             return close(ledger, reason, keptBack.message(direction), keptBack);
-        } catch (RuntimeException e) {
+        } catch (Throwable e) {
             stop.finish();
             throw failed(ledger, keptBack, e);
         }
@@ -98,21 +101,23 @@ final class ErrandRun {
         return () -> read.plusNanos(System.nanoTime() - nanos);
     }
 
-    private RuntimeException failed(Ledger ledger, KeptBack keptBack, RuntimeException fault) {
+    /** Closes the ledger row whatever the fault is, an error too: nobody would believe a RUNNING row that nobody runs. */
+    private ArchiveException failed(Ledger ledger, KeptBack keptBack, Throwable fault) {
         SweepResult result = null;
+        String message = fault instanceof Error ? fault.toString() : Faults.message(fault);
         // Without a connection the row stays RUNNING until the next sweep supersedes it. To wait for another one once
         // more would keep a node that is to stop from it.
         if (!(fault instanceof Session.LostException)) {
             try {
-                result = close(ledger, StopReason.FAILED, Faults.message(fault), keptBack);
-            } catch (RuntimeException e) {
+                result = close(ledger, StopReason.FAILED, message, keptBack);
+            } catch (Throwable e) {
                 fault.addSuppressed(e);
             }
         }
-        if (fault instanceof SchemaDriftException) {
-            return fault;
+        if (fault instanceof SchemaDriftException drift) {
+            return drift;
         }
-        return new SweepFailedException(name(ledger) + " failed: " + Faults.message(fault), fault, result);
+        return new SweepFailedException(name(ledger) + " failed: " + message, fault, result);
     }
 
     /** Closes the ledger row; once more on another connection if the first one is lost. */

@@ -5,7 +5,11 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Listeners, one after the other, whose exceptions are logged and go no further. */
+/**
+ * Listeners, one after the other. What they throw is logged and goes no further, errors too: a class that is missing or a
+ * recursion without an end is the listener's own. Only where the JVM itself is in trouble, such as out of memory, the sweep
+ * ends as well.
+ */
 record GuardedListener(List<SweepListener> listeners) implements SweepListener {
     private static final Logger log = LoggerFactory.getLogger(SweepListener.class);
 
@@ -33,7 +37,10 @@ record GuardedListener(List<SweepListener> listeners) implements SweepListener {
         for (SweepListener listener : listeners) {
             try {
                 event.accept(listener);
-            } catch (RuntimeException e) {
+            } catch (Throwable e) {
+                if (e instanceof VirtualMachineError trouble && !(e instanceof StackOverflowError)) {
+                    throw trouble;
+                }
                 log.warn("A sweep listener failed; the sweep goes on", e);
             }
         }

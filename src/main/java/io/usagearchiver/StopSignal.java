@@ -17,7 +17,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The sweep reads the signal between batches, so a running batch commits. A statement that still runs {@link #GRACE}
  * later is cancelled and its batch rolled back: a thread interrupt would not stop it. Where that does not help, since the
- * network is dead, the connection is cut another second later. Thread-safe; for one sweep only.
+ * network is dead, the connection is cut another second later. The threads that do so live no longer than the sweep uses its
+ * connection. Thread-safe; for one sweep only.
  */
 public final class StopSignal {
     /** How long a running statement may go on after the request. */
@@ -28,7 +29,7 @@ public final class StopSignal {
     private static final Logger log = LoggerFactory.getLogger(StopSignal.class);
 
     private final CountDownLatch request = new CountDownLatch(1);
-    private boolean graceOver;
+    private long requestNanos;
     private boolean finished;
     private @Nullable Statement running;
     private @Nullable Connection connection;
@@ -36,8 +37,9 @@ public final class StopSignal {
     /** Asks the sweep to stop. Returns at once; asking again changes nothing. */
     public synchronized void request() {
         if (!requested()) {
+            requestNanos = System.nanoTime();
             request.countDown();
-            after(GRACE, this::endGrace);
+            watch();
         }
     }
 
@@ -63,11 +65,16 @@ public final class StopSignal {
     /** Marks what the sweep executes from now on as not to be cancelled: it is closing its ledger row. */
     synchronized void finish() {
         finished = true;
+        notifyAll();
     }
 
     /** Makes the sweep's connection known to this signal; null while it has none. */
     synchronized void uses(@Nullable Connection newConnection) {
         connection = newConnection;
+        notifyAll();
+        if (requested()) {
+            watch();
+        }
     }
 
     /** Makes the statements of a jOOQ configuration known to this signal. */
@@ -89,64 +96,83 @@ public final class StopSignal {
 
     private synchronized void track(@Nullable Statement statement) {
         running = statement;
-        if (statement != null && graceOver && !finished) {
+        if (statement != null && requested() && untilGraceEnds() <= 0 && !finished) {
             running = null;
             throw new StoppedException();
         }
     }
 
-    private void endGrace() {
-        synchronized (this) {
-            graceOver = true;
+    private long untilGraceEnds() {
+        return GRACE.toNanos() - (System.nanoTime() - requestNanos);
+    }
+
+    /**
+     * Sees to the request on threads of its own, since the common pool's can all be blocked by what the host does with
+     * them. They end with the use of the connection: a signal that no sweep uses has none.
+     */
+    private void watch() {
+        Connection watched = connection;
+        if (watched == null || finished) {
+            return;
         }
-        after(TIME_TO_CANCEL, this::abort);
-        cancel();
+        start(() -> {
+            if (!isReleased(watched, untilGraceEnds())) {
+                // A thread for each: a cancel can hang in a dead network, which is what the other one is for.
+                start(() -> abort(watched));
+                cancel(watched);
+            }
+        });
+    }
+
+    /** Waits until the sweep has given the connection back, or closes its ledger row. Returns false if it has not by then. */
+    private synchronized boolean isReleased(Connection watched, long nanos) {
+        long start = System.nanoTime();
+        try {
+            while (connection == watched && !finished) {
+                long left = nanos - (System.nanoTime() - start);
+                if (left <= 0) {
+                    return false;
+                }
+                TimeUnit.NANOSECONDS.timedWait(this, left);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        return true;
+    }
+
+    /** Cancels again and again, because a statement that has not reached the server yet ignores its first cancel. */
+    private void cancel(Connection watched) {
+        do {
+            Statement statement;
+            synchronized (this) {
+                statement = connection == watched && !finished ? running : null;
+            }
+            if (statement != null) {
+                try {
+                    statement.cancel();
+                } catch (SQLException e) {
+                    log.debug("Could not cancel the running statement", e);
+                }
+            }
+        } while (!isReleased(watched, CANCEL_INTERVAL.toNanos()));
     }
 
     /** Cuts the connection, since nothing gets through it: a COMMIT or a cancel can hang in a dead network, too. */
-    private synchronized void abort() {
-        if (finished || connection == null) {
+    private synchronized void abort(Connection watched) {
+        if (isReleased(watched, TIME_TO_CANCEL.toNanos())) {
             return;
         }
         log.warn("Cutting the connection of a sweep that was asked to stop and does not");
         try {
-            connection.abort(Runnable::run);
+            watched.abort(Runnable::run);
         } catch (SQLException e) {
             log.debug("Could not cut the connection", e);
         }
     }
 
-    /** Cancels again and again, because a statement that has not reached the server yet ignores its first cancel. */
-    private void cancel() {
-        Statement statement;
-        synchronized (this) {
-            if (finished) {
-                return;
-            }
-            statement = running;
-        }
-        if (statement != null) {
-            try {
-                statement.cancel();
-            } catch (SQLException e) {
-                log.debug("Could not cancel the running statement", e);
-            }
-        }
-        after(CANCEL_INTERVAL, this::cancel);
-    }
-
-    /** On a thread of its own: the common pool's can all be blocked by what the host does with them. */
-    private static void after(Duration delay, Runnable action) {
-        Thread thread = new Thread(
-                () -> {
-                    try {
-                        Thread.sleep(delay.toMillis());
-                    } catch (InterruptedException e) {
-                        Thread.currentThread().interrupt();
-                    }
-                    action.run();
-                },
-                "stops-a-sweep");
+    private static void start(Runnable action) {
+        Thread thread = new Thread(action, "stops-a-sweep");
         thread.setDaemon(true);
         thread.start();
     }

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -14,6 +15,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -164,6 +166,42 @@ class StoppingTest {
                 .containsExactly("other RUNNING");
         rows.assertMoved("false");
         assertNextSweepDrains();
+    }
+
+    @Test
+    void a_request_that_no_sweep_uses_starts_no_thread() {
+        Set<Thread> before = stoppers();
+
+        new StopSignal().request();
+
+        assertThat(stoppers()).isSubsetOf(before);
+    }
+
+    @Test
+    void the_threads_of_a_request_end_with_the_sweep_that_it_was_for() throws Exception {
+        Set<Thread> before = stoppers();
+        StopSignal stop = new StopSignal();
+        try (Connection other = db.connectAsOwner()) {
+            other.setAutoCommit(false);
+            UsageRows.execute(other, "LOCK TABLE model_usage_details");
+            Archiver archiver = rows.archiver().settings(PATIENT).build();
+            Future<SweepResult> sweep = threads.submit(() -> archiver.sweep(stop));
+            awaitWaiting();
+            stop.request();
+            assertThat(stoppers()).hasSizeGreaterThan(before.size());
+            assertThat(sweep.get(30, TimeUnit.SECONDS).stopReason()).isEqualTo(StopReason.INTERRUPTED);
+        }
+        await().untilAsserted(() -> assertThat(stoppers()).isSubsetOf(before));
+
+        stop.request();
+
+        assertThat(stoppers()).isSubsetOf(before);
+    }
+
+    private static Set<Thread> stoppers() {
+        return Thread.getAllStackTraces().keySet().stream()
+                .filter(thread -> thread.getName().equals("stops-a-sweep"))
+                .collect(Collectors.toSet());
     }
 
     private void awaitWaiting() {

@@ -1,6 +1,7 @@
 package io.usagearchiver;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
@@ -8,6 +9,8 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -15,6 +18,7 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The timeout only ends a sweep that would never end. */
@@ -257,5 +261,75 @@ class SweepTest {
         rows.assertMoved("true");
         assertThat(result.stopReason()).isEqualTo(StopReason.DRAINED);
         assertThat(rows.ledger("state")).isEqualTo("DRAINED");
+    }
+
+    static Stream<Error> a_listener_that_throws_an_error_does_not_stop_a_sweep() {
+        return Stream.of(
+                new NoClassDefFoundError("host/Metrics"),
+                new StackOverflowError(),
+                new AssertionError("a bug of the host"));
+    }
+
+    @ParameterizedTest
+    @MethodSource
+    void a_listener_that_throws_an_error_does_not_stop_a_sweep(Error error) {
+        SweepResult result = rows.archiver(50)
+                .listener(UsageRows.afterBatch(0, () -> {
+                    throw error;
+                }))
+                .listener(UsageRows.afterBatch(1, () -> {
+                    throw error;
+                }))
+                .build()
+                .sweep();
+
+        rows.assertMoved("true");
+        assertThat(result.stopReason()).isEqualTo(StopReason.DRAINED);
+        assertThat(rows.ledger("state")).isEqualTo("DRAINED");
+    }
+
+    @Test
+    void a_listener_that_meets_the_end_of_memory_ends_the_sweep_and_its_ledger_row() {
+        List<ArchiveException> failures = new ArrayList<>();
+        Archiver archiver = rows.archiver(50)
+                .listener(UsageRows.afterBatch(1, () -> {
+                    throw new OutOfMemoryError("Java heap space");
+                }))
+                .listener(new SweepListener() {
+                    @Override
+                    public void sweepFailed(String table, ArchiveException failure) {
+                        failures.add(failure);
+                    }
+                })
+                .build();
+
+        assertThatThrownBy(archiver::sweep)
+                .isInstanceOf(SweepFailedException.class)
+                .hasMessageEndingWith("failed: java.lang.OutOfMemoryError: Java heap space")
+                .hasCauseInstanceOf(OutOfMemoryError.class);
+        assertThat(failures).hasSize(1);
+        assertThat(rows.ledger("state || ' ' || rows_moved || ' ' || message"))
+                .isEqualTo("FAILED 50 java.lang.OutOfMemoryError: Java heap space");
+    }
+
+    /** A part of a driver that is missing, for instance. */
+    @Test
+    void an_error_within_a_batch_ends_the_sweep_and_its_ledger_row() {
+        AtomicInteger deletes = new AtomicInteger();
+        Archiver archiver = Archiver.builder(
+                        UsageDetails.PAIR, new TappedConnections(db.archiver(), (sql, connection) -> {
+                            if (sql.startsWith("delete") && deletes.incrementAndGet() == 2) {
+                                throw new NoClassDefFoundError("org/postgresql/Part");
+                            }
+                        }))
+                .settings(ArchiveSettings.defaults().withBatchSize(30))
+                .build();
+
+        assertThatThrownBy(archiver::sweep)
+                .isInstanceOf(SweepFailedException.class)
+                .hasCauseInstanceOf(NoClassDefFoundError.class);
+        assertThat(rows.ledger("state || ' ' || rows_moved || ' ' || message"))
+                .isEqualTo("FAILED 30 java.lang.NoClassDefFoundError: org/postgresql/Part");
+        rows.assertMoved("id <= 30");
     }
 }

@@ -7,6 +7,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.SortedSet;
@@ -19,6 +20,7 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.quartz.SchedulerException;
 import org.quartz.impl.StdSchedulerFactory;
+import org.quartz.simpl.ZeroSizeThreadPool;
 
 /**
  * An ordinary Quartz properties file. In it, and only on this command line, <code>${NAME}</code> takes a value from the
@@ -27,6 +29,7 @@ import org.quartz.impl.StdSchedulerFactory;
 final class ConfigFile {
     private static final String PLUGIN = StdSchedulerFactory.PROP_PLUGIN_PREFIX + ".";
     private static final String DATA_SOURCE = StdSchedulerFactory.PROP_DATASOURCE_PREFIX + ".";
+    private static final String JOB_STORE = StdSchedulerFactory.PROP_JOB_STORE_PREFIX + ".";
     private static final Pattern VARIABLE = Pattern.compile("\\$\\{([^}]*)}");
 
     private final Path path;
@@ -98,7 +101,6 @@ final class ConfigFile {
         UnaryOperator<String> origin =
                 key -> overrides.containsKey(key) ? "--set " + key : path + ": " + PLUGIN + name + "." + key;
         values.putAll(overrides);
-        values.keySet().forEach(key -> requireKnown(origin.apply(key), key));
         try {
             PluginSettings settings = PluginSettings.parse(values, origin, environment);
             requireDataSource(settings.dataSource());
@@ -119,13 +121,19 @@ final class ConfigFile {
         return archivers;
     }
 
-    private SortedSet<String> archiverNames() {
+    /** The names of the archiver plugins in the file. There may be none. */
+    SortedSet<String> plugins() {
         SortedSet<String> names = new TreeSet<>();
         withPrefix(PLUGIN).forEach((key, value) -> {
             if (key.endsWith(".class") && value.strip().equals(ArchivePlugin.class.getName())) {
                 names.add(key.substring(0, key.length() - ".class".length()));
             }
         });
+        return names;
+    }
+
+    private SortedSet<String> archiverNames() {
+        SortedSet<String> names = plugins();
         if (names.isEmpty()) {
             throw new BadSettingsException(path + " has no archiver: add a line " + PLUGIN + "usageArchiver.class = "
                     + ArchivePlugin.class.getName());
@@ -143,6 +151,28 @@ final class ConfigFile {
         return FileDataSource.open(name, withPrefix(DATA_SOURCE + name + "."));
     }
 
+    /**
+     * What a scheduler needs that fires nothing, but reads and changes what is in the job store.
+     *
+     * @throws BadSettingsException if the job store is not in a database
+     */
+    Properties jobStore() {
+        String dataSource = JOB_STORE + "dataSource";
+        String name = properties.getProperty(dataSource);
+        if (name == null) {
+            throw new BadSettingsException(path + " has no " + dataSource + ": its jobs are not in a database");
+        }
+        requireDataSource(name.strip());
+        Properties found = new Properties();
+        for (String prefix : List.of(JOB_STORE, DATA_SOURCE)) {
+            withPrefix(prefix).forEach((key, value) -> found.setProperty(prefix + key, value));
+        }
+        found.setProperty(StdSchedulerFactory.PROP_SCHED_INSTANCE_NAME, schedulerName());
+        found.setProperty(StdSchedulerFactory.PROP_SCHED_INSTANCE_ID, "command line");
+        found.setProperty(StdSchedulerFactory.PROP_THREAD_POOL_CLASS, ZeroSizeThreadPool.class.getName());
+        return found;
+    }
+
     private void requireDataSource(String name) {
         SortedSet<String> names = new TreeSet<>();
         withPrefix(DATA_SOURCE).keySet().forEach(key -> names.add(key.replaceFirst("\\..*", "")));
@@ -157,14 +187,5 @@ final class ConfigFile {
                 .filter(key -> key.startsWith(prefix))
                 .forEach(key -> found.put(key.substring(prefix.length()), properties.getProperty(key)));
         return found;
-    }
-
-    private static void requireKnown(String where, String name) {
-        if (!PluginSettings.NAMES.contains(name)) {
-            throw new BadSettingsException(where + ": there is no such setting"
-                    + Spelling.nearest(name, PluginSettings.NAMES)
-                            .map(near -> "; did you mean " + near + "?")
-                            .orElse("; there are " + String.join(", ", PluginSettings.NAMES)));
-        }
     }
 }

@@ -6,7 +6,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** The history of sweeps as a person or a program reads it. */
@@ -34,18 +33,15 @@ final class HistoryReport {
         }
         List<List<String>> rows = new ArrayList<>(List.of(HEADINGS));
         sweeps.forEach(sweep -> rows.add(cells(sweep)));
-        int[] widths = IntStream.range(0, HEADINGS.size())
-                .map(column -> rows.stream()
-                        .mapToInt(row -> row.get(column).length())
-                        .max()
-                        .orElse(0))
-                .toArray();
+        List<String> lines = Report.table(rows, RIGHT);
+        String indent = " "
+                .repeat(rows.stream().mapToInt(row -> row.get(0).length()).max().orElse(0) + 2);
         StringBuilder text = new StringBuilder();
         for (int i = 0; i < rows.size(); i++) {
-            Report.line(text, "%s", line(rows.get(i), widths));
+            Report.line(text, "%s", lines.get(i));
             String message = i == 0 ? null : sweeps.get(i - 1).message();
             if (message != null) {
-                message.lines().forEach(line -> Report.line(text, "%s", " ".repeat(widths[0] + 2) + line));
+                message.lines().forEach(line -> Report.line(text, "%s", indent + line));
             }
         }
         return text.toString().stripTrailing();
@@ -63,15 +59,6 @@ final class HistoryReport {
                 sweep.archives() ? String.format("%.19s", Report.text(sweep.cutoff())) : "",
                 sweep.firedBy(),
                 sweep.node());
-    }
-
-    private static String line(List<String> cells, int[] widths) {
-        StringBuilder line = new StringBuilder();
-        for (int column = 0; column < cells.size(); column++) {
-            String format = "%" + (RIGHT.contains(column) ? "" : "-") + widths[column] + "s  ";
-            line.append(String.format(format, cells.get(column)));
-        }
-        return line.toString().stripTrailing();
     }
 
     private static String number(long number) {

@@ -22,6 +22,7 @@ import picocli.CommandLine.Spec;
             PlanCommand.class,
             SweepCommand.class,
             NodeCommand.class,
+            JobsCommand.class,
             HistoryCommand.class,
             VerifyCommand.class,
             RestoreCommand.class,

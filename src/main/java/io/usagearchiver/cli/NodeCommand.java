@@ -12,7 +12,6 @@ import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Properties;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +19,8 @@ import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
 import org.quartz.impl.StdSchedulerFactory;
 import org.quartz.utils.DBConnectionManager;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -43,6 +44,7 @@ import picocli.CommandLine.Spec;
             "2:Bad usage or settings; nothing was done."
         })
 final class NodeCommand implements Callable<Integer> {
+    private static final Logger log = LoggerFactory.getLogger(NodeCommand.class);
     private static final int MAX_PORT = 65535;
 
     @ParentCommand
@@ -82,10 +84,8 @@ final class NodeCommand implements Callable<Integer> {
         List<NodeHealth> health = new ArrayList<>();
         archivers.forEach((name, settings) -> health.add(new NodeHealth(name, archiver(settings))));
         try (StatusServer server = serve(registry, health)) {
-            Properties properties = file.properties();
-            properties.setProperty(StdSchedulerFactory.PROP_SCHED_INTERRUPT_JOBS_ON_SHUTDOWN_WITH_WAIT, "true");
             CountDownLatch signal = new CountDownLatch(1);
-            Scheduler scheduler = new StdSchedulerFactory(properties).getScheduler();
+            Scheduler scheduler = new StdSchedulerFactory(file.properties()).getScheduler();
             for (NodeHealth archiver : health) {
                 SweepListeners.add(scheduler, archiver.name(), metrics);
                 SweepListeners.add(scheduler, archiver.name(), archiver);
@@ -98,7 +98,9 @@ final class NodeCommand implements Callable<Integer> {
             }
             scheduler.start();
             signal.await();
+            log.info("Node {} was asked to stop", scheduler.getSchedulerInstanceId());
             scheduler.shutdown(true);
+            log.info("Node {} is down", scheduler.getSchedulerInstanceId());
         }
         return 0;
     }

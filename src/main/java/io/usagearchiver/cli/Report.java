@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** The result of a sweep as a person or a program reads it. */
@@ -64,6 +65,30 @@ final class Report {
 
     static void line(StringBuilder text, String format, Object... values) {
         text.append(String.format(Locale.ROOT, format, values)).append(System.lineSeparator());
+    }
+
+    /**
+     * The lines of a table whose columns are as wide as their widest cell.
+     *
+     * @param right the columns that hold numbers, and stand to the right
+     */
+    static List<String> table(List<List<String>> rows, List<Integer> right) {
+        int[] widths = IntStream.range(0, rows.get(0).size())
+                .map(column -> rows.stream()
+                        .mapToInt(row -> row.get(column).length())
+                        .max()
+                        .orElse(0))
+                .toArray();
+        return rows.stream().map(row -> tableLine(row, widths, right)).toList();
+    }
+
+    private static String tableLine(List<String> cells, int[] widths, List<Integer> right) {
+        StringBuilder line = new StringBuilder();
+        for (int column = 0; column < cells.size(); column++) {
+            String format = "%" + (right.contains(column) ? "" : "-") + widths[column] + "s  ";
+            line.append(String.format(format, cells.get(column)));
+        }
+        return line.toString().stripTrailing();
     }
 
     static String rows(long rows) {

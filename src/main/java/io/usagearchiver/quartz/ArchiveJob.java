@@ -5,15 +5,16 @@ import io.usagearchiver.Archiver;
 import io.usagearchiver.StopSignal;
 import io.usagearchiver.SweepResult;
 import io.usagearchiver.SweepStoppedException;
-import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import org.quartz.DisallowConcurrentExecution;
 import org.quartz.InterruptableJob;
 import org.quartz.JobDataMap;
 import org.quartz.JobExecutionContext;
 import org.quartz.JobExecutionException;
+import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
-import org.quartz.utils.DBConnectionManager;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,14 +22,21 @@ import org.slf4j.LoggerFactory;
  * One sweep, with the settings in its job data and connections of the data source that they name. Its result, a {@link
  * SweepResult}, is the result of the execution context.
  *
- * <p>The job data holds strings only, under the names of the plugin's properties, and is parsed strictly. A sweep that
- * fails is logged at ERROR and ends with a {@link JobExecutionException} that neither refires nor unschedules the job:
+ * <p>The job data holds strings only, under the names of the plugin's properties but {@code listeners}, and is parsed
+ * strictly: any other name fails the execution, in the data of a trigger, too. A data source of a plugin of this scheduler is
+ * the one that the plugin has bound; any other is the one that has the name in this JVM. A sweep that fails is logged at ERROR and ends with a {@link JobExecutionException} that neither refires nor unschedules the job:
  * the next firing tries again. Interrupting it lets a running batch commit and stops it then; a statement that still runs
- * {@link StopSignal#GRACE} later is cancelled.
+ * {@link StopSignal#GRACE} later is cancelled. A scheduler that is shut down does the same, whether it waits for jobs or not.
  */
 @DisallowConcurrentExecution
 public final class ArchiveJob implements InterruptableJob {
     private static final Logger log = LoggerFactory.getLogger(ArchiveJob.class);
+
+    private static final Set<String> RECOVERY = Set.of(
+            Scheduler.FAILED_JOB_ORIGINAL_TRIGGER_NAME,
+            Scheduler.FAILED_JOB_ORIGINAL_TRIGGER_GROUP,
+            Scheduler.FAILED_JOB_ORIGINAL_TRIGGER_FIRETIME_IN_MILLISECONDS,
+            Scheduler.FAILED_JOB_ORIGINAL_TRIGGER_SCHEDULED_FIRETIME_IN_MILLISECONDS);
 
     private final StopSignal stop = new StopSignal();
 
@@ -36,19 +44,17 @@ public final class ArchiveJob implements InterruptableJob {
     public void execute(JobExecutionContext context) throws JobExecutionException {
         String job = context.getJobDetail().getKey().getName();
         try {
-            PluginSettings settings = PluginSettings.parse(
-                    strings(context.getMergedJobDataMap()),
-                    name -> "job data " + name + " of " + job,
-                    variable -> null);
-            Archiver.Builder archiver = Archiver.builder(
-                            settings.pair(),
-                            () -> DBConnectionManager.getInstance().getConnection(settings.dataSource()))
+            PluginSettings settings = PluginSettings.ofJob(
+                    strings(context.getMergedJobDataMap()), name -> "job data " + name + " of " + job);
+            SchedulerNode node = SchedulerNode.of(context.getScheduler());
+            Archiver.Builder archiver = Archiver.builder(settings.pair(), node.connections(settings.dataSource()))
                     .settings(settings.archive())
                     .node(context.getScheduler().getSchedulerInstanceId())
                     .firedBy(context.getTrigger().getKey().getName());
             SweepListeners.of(context.getScheduler(), job).forEach(archiver::listener);
-            SweepResult result = archiver.build().sweep(stop);
-            context.setResult(result);
+            try (SchedulerNode.Running running = node.begin(stop, settings.dataSource())) {
+                context.setResult(archiver.build().sweep(running.sweep()));
+            }
         } catch (SweepStoppedException e) {
             log.info("{}: {}", job, e.getMessage());
         } catch (ArchiveException | IllegalArgumentException e) {
@@ -65,14 +71,16 @@ public final class ArchiveJob implements InterruptableJob {
         stop.request();
     }
 
-    private static Map<String, String> strings(JobDataMap data) {
-        Map<String, String> strings = new HashMap<>();
+    /** Without what Quartz adds where it runs the job of a dead node again. */
+    static Map<String, String> strings(JobDataMap data) {
+        Map<String, String> strings = new TreeMap<>();
         data.forEach((name, value) -> {
             if (!(value instanceof String string)) {
                 throw new IllegalArgumentException("job data " + name + " = " + value + ": must be a string");
             }
             strings.put(name, string);
         });
+        strings.keySet().removeAll(RECOVERY);
         return strings;
     }
 }

@@ -22,9 +22,18 @@ import org.quartz.spi.SchedulerPlugin;
  * above), so that several archivers live side by side in one scheduler.
  *
  * <p>All values are checked when the scheduler is made: a bad one is an exception of {@code
- * SchedulerFactory.getScheduler()}. Starting never throws, since that would start the scheduler without its plugins: when
+ * SchedulerFactory.getScheduler()}, and so are two archivers of one table with different retention periods. Quartz knows
+ * data sources by name, for all schedulers of the JVM; the archiver binds its own at that moment (Spring's at the start),
+ * so that another one registered later under the same name does not lead sweeps into another database. A host that
+ * registers a {@code ConnectionProvider} itself does so before. When the scheduler is shut down, sweeps that run here let
+ * their batch commit and end, and the archiver's pool is closed with the last of them, if Quartz made it of the
+ * scheduler's properties; a pool of any other class is its owner's.
+ *
+ * <p>Starting never throws, since that would start the scheduler without its plugins: when
  * the database does not answer, this is logged and tried again in the background until it does. Tables between which
- * rows could be lost are an ERROR in the log; every sweep checks them again, so that a repair needs no restart.
+ * rows could be lost are an ERROR in the log; every sweep checks them again, so that a repair needs no restart. A stored
+ * job that no archiver of this node stands behind, since it was renamed or removed, goes on with the settings it has; it is
+ * a WARN at the start, and never removed here: another node may have it still.
  */
 public final class ArchivePlugin implements SchedulerPlugin {
     private final Map<String, String> properties = new HashMap<>();
@@ -124,7 +133,9 @@ public final class ArchivePlugin implements SchedulerPlugin {
             PluginSettings settings = PluginSettings.parse(
                     properties, property -> "org.quartz.plugin." + name + "." + property, System::getenv);
             addListeners(name, scheduler);
-            keeper = new ScheduleKeeper(name, scheduler, settings);
+            SchedulerNode node = SchedulerNode.of(scheduler);
+            node.add(name, settings);
+            keeper = new ScheduleKeeper(name, scheduler, settings, node);
         } catch (IllegalArgumentException e) {
             throw new SchedulerConfigException(e.getMessage(), e);
         }
@@ -155,7 +166,7 @@ public final class ArchivePlugin implements SchedulerPlugin {
         }
     }
 
-    /** Also stops a sweep that runs here: a shutdown which does not wait for jobs would leave it running. */
+    /** The sweeps have been asked to stop by now, before Quartz waited for them. */
     @Override
     public void shutdown() {
         if (keeper != null) {

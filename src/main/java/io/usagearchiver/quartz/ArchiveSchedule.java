@@ -160,11 +160,6 @@ final class ArchiveSchedule {
         return free;
     }
 
-    /** Asks the job to stop, if it runs on this node. */
-    void interrupt() throws SchedulerException {
-        scheduler.interrupt(job);
-    }
-
     private Trigger.TriggerState state(TriggerKey key) throws SchedulerException {
         return scheduler.getTriggerState(key);
     }

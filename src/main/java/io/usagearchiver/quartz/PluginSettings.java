@@ -9,6 +9,7 @@ import io.usagearchiver.UsageDetails;
 import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,6 +18,7 @@ import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jooq.Table;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -86,12 +88,13 @@ public record PluginSettings(
      * @param properties by name
      * @param origin where a property was set, for error messages: its full name, for instance
      * @param environment looks up an environment variable; null if it is not set
-     * @throws IllegalArgumentException for the first bad value
+     * @throws IllegalArgumentException for a name that is none of {@link #NAMES}, or else the first bad value
      */
     public static PluginSettings parse(
             Map<String, String> properties,
             UnaryOperator<String> origin,
             Function<String, @Nullable String> environment) {
+        requireKnown(properties, origin, NAMES);
         Reader reader = new Reader(properties, origin, environment);
         String dataSource = reader.text(DATA_SOURCE, null).require("the name of a data source of this Quartz instance");
         String pairClass = reader.text(PAIR, null).orElse(UsageDetails.class.getName());
@@ -123,6 +126,28 @@ public record PluginSettings(
                                 .parse(defaults.idleTransactionTimeout(), PluginSettings::duration),
                         reader.text(RETRY_TIMEOUT, null).parse(defaults.retryTimeout(), PluginSettings::duration),
                         pace(reader)));
+    }
+
+    /** Parses a job's data: all that the job knows, whatever the environment is. */
+    static PluginSettings ofJob(Map<String, String> data, UnaryOperator<String> origin) {
+        requireKnown(
+                data,
+                origin,
+                NAMES.stream().filter(name -> !name.equals(LISTENERS)).toList());
+        return parse(data, origin, variable -> null);
+    }
+
+    /** A misspelt name would leave the default to count, and rows could be archived years too early. */
+    private static void requireKnown(Map<String, String> properties, UnaryOperator<String> origin, List<String> known) {
+        properties.keySet().stream()
+                .filter(name -> !known.contains(name))
+                .min(Comparator.naturalOrder())
+                .ifPresent(name -> {
+                    throw new IllegalArgumentException(origin.apply(name) + ": there is no such setting"
+                            + Spelling.nearest(name, known)
+                                    .map(near -> "; did you mean " + near + "?")
+                                    .orElse("; there are " + String.join(", ", known)));
+                });
     }
 
     private static Pace pace(Reader reader) {
@@ -171,6 +196,17 @@ public record PluginSettings(
             properties.put(MAX_REPLICA_LAG, text(pace.maxReplicaLag()));
         }
         return properties;
+    }
+
+    /** The hot table, as {@code schema.table}. */
+    public String table() {
+        Table<?> hot = pair.hot();
+        return hot.getSchema() == null ? hot.getName() : hot.getSchema().getName() + "." + hot.getName();
+    }
+
+    /** Whether both move rows out of the same table, as far as the names tell. */
+    boolean isOfSameTable(PluginSettings other) {
+        return dataSource.equals(other.dataSource) && table().equals(other.table());
     }
 
     private static ArchivePair<?> pair(String className) {

@@ -4,19 +4,19 @@ import io.usagearchiver.Archiver;
 import io.usagearchiver.SchemaDriftException;
 import java.time.Duration;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
-import org.quartz.utils.DBConnectionManager;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a node does beside the scheduler's own: at its start it stores the schedule, checks the tables and looks after
- * triggers that another node left behind, in the background where the database does not answer at once; as long as it is
+ * What a node does beside the scheduler's own: at its start it stores the schedule, tells of jobs that nobody of this
+ * node stands behind, checks the tables and looks after triggers that another node left behind, in the background where the database does not answer at once; as long as it is
  * up, it sees to it that no trigger rests in error.
  */
 final class ScheduleKeeper {
@@ -26,43 +26,43 @@ final class ScheduleKeeper {
     private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
 
     private final String name;
+    private final Scheduler scheduler;
     private final PluginSettings settings;
+    private final SchedulerNode node;
     private final ArchiveSchedule schedule;
     private final Thread thread;
     private final CountDownLatch shutdown = new CountDownLatch(1);
     private boolean stored;
     private final Set<String> loggedFaults = new HashSet<>();
 
-    ScheduleKeeper(String name, Scheduler scheduler, PluginSettings settings) {
+    ScheduleKeeper(String name, Scheduler scheduler, PluginSettings settings, SchedulerNode node) {
         this.name = name;
+        this.scheduler = scheduler;
         this.settings = settings;
+        this.node = node;
         this.schedule = new ArchiveSchedule(scheduler, name, settings);
         this.thread = new Thread(this::keep, "usage-archiver-" + name);
     }
 
     void start() {
         log.info("Archiver {} starts: {}", name, settings.toProperties());
+        try {
+            node.connections(settings.dataSource());
+        } catch (IllegalArgumentException e) {
+            log.error("Archiver {} cannot run: {}", name, e.getMessage(), e);
+        }
         store();
         thread.setDaemon(true);
         thread.start();
     }
 
-    /** Stops the sweep, and lets a step in the background end before the job store's pool is closed under it. */
+    /** Lets a step in the background end before the job store's pool is closed under it. */
     void shutdown() {
         shutdown.countDown();
-        stopSweep();
         try {
             thread.join(STEP_AT_SHUTDOWN.toMillis());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-        }
-    }
-
-    private void stopSweep() {
-        try {
-            schedule.interrupt();
-        } catch (SchedulerException e) {
-            log.warn("Archiver {} could not stop its sweep", name, e);
         }
     }
 
@@ -73,7 +73,11 @@ final class ScheduleKeeper {
      */
     private void keep() {
         try {
-            int checks = attempt(this::store) > 0 ? attempt(this::check) : 0;
+            if (attempt(this::store) == 0) {
+                return;
+            }
+            tellOfOtherJobs();
+            int checks = attempt(this::check);
             if (checks > 0) {
                 stored = checks == 1;
                 if (attempt(() -> store() && free()) > 0) {
@@ -112,11 +116,68 @@ final class ScheduleKeeper {
         return stored;
     }
 
+    /**
+     * Warns of stored jobs that move rows by settings that are not this node's. Removing one is left to the operator: its
+     * plugin may be on another node still. The first of a node's archivers does it for all, once.
+     */
+    private void tellOfOtherJobs() {
+        Map<String, PluginSettings> archivers = node.archivers();
+        if (!archivers.keySet().iterator().next().equals(name)) {
+            return;
+        }
+        try {
+            for (StoredJob job : StoredJob.all(scheduler)) {
+                if (!job.isOfPlugin()) {
+                    archivers.forEach((archiver, own) -> tellOfRetention(job, archiver, own));
+                } else if (!archivers.containsKey(job.key().getName())) {
+                    tellOfOrphan(job);
+                }
+            }
+        } catch (SchedulerException | RuntimeException e) {
+            if (shutdown.getCount() > 0) {
+                log.warn("Archiver {} could not look for jobs without a plugin; its next start does", name, e);
+            }
+        }
+    }
+
+    private static void tellOfOrphan(StoredJob job) {
+        String jobName = job.key().getName();
+        PluginSettings theirs = job.settings();
+        log.warn(
+                "Job {} in the job store has no plugin on this node, and is fired all the same: {}; next firing {}. If its"
+                        + " plugin was renamed or removed, remove the job: java -jar usage-archiver.jar jobs --config FILE"
+                        + " --remove {}, or scheduler.deleteJob(new JobKey(\"{}\", \"{}\"))",
+                jobName,
+                theirs == null
+                        ? job.fault()
+                        : "it archives " + theirs.table() + ", data source " + theirs.dataSource()
+                                + ", with retentionMonths " + theirs.archive().retentionMonths(),
+                job.nextFiring() == null ? "never" : job.nextFiring(),
+                jobName,
+                jobName,
+                StoredJob.GROUP);
+    }
+
+    private static void tellOfRetention(StoredJob job, String archiver, PluginSettings own) {
+        PluginSettings theirs = job.settings();
+        if (theirs != null
+                && theirs.isOfSameTable(own)
+                && theirs.archive().retentionMonths() != own.archive().retentionMonths()) {
+            log.warn(
+                    "Job {} in the job store archives {}, data source {}, with retentionMonths {}, but archiver {} with {}:"
+                            + " rows leave the table by the shorter one",
+                    job.key(),
+                    own.table(),
+                    own.dataSource(),
+                    theirs.archive().retentionMonths(),
+                    archiver,
+                    own.archive().retentionMonths());
+        }
+    }
+
     private boolean check() {
         try {
-            Archiver.builder(
-                            settings.pair(),
-                            () -> DBConnectionManager.getInstance().getConnection(settings.dataSource()))
+            Archiver.builder(settings.pair(), node.connections(settings.dataSource()))
                     .settings(settings.archive())
                     .build()
                     .checkSchema();

@@ -3,8 +3,10 @@ package io.usagearchiver.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import ch.qos.logback.classic.Level;
 import io.usagearchiver.Archiver;
 import io.usagearchiver.UsageDetails;
+import io.usagearchiver.testing.CapturedLog;
 import io.usagearchiver.testing.SampleConfig;
 import io.usagearchiver.testing.TestDatabase;
 import java.io.IOException;
@@ -79,6 +81,18 @@ class NodeCommandTest {
             assertThat(node.get("/").body()).isEqualTo("There are /metrics and /health.\n");
             assertThat(node.send("HEAD", "/health").body()).isEmpty();
             assertThat(node.send("POST", "/health").statusCode()).isEqualTo(405);
+        }
+    }
+
+    @Test
+    void the_log_says_when_the_node_is_asked_to_stop_and_when_it_is_down() throws Exception {
+        try (CapturedLog log = new CapturedLog()) {
+            new Node().close();
+
+            assertThat(log.messages(Level.INFO, NodeCommand.class))
+                    .satisfiesExactly(
+                            first -> assertThat(first).matches("Node \\S+ was asked to stop"),
+                            last -> assertThat(last).matches("Node \\S+ is down"));
         }
     }
 

@@ -34,6 +34,7 @@ class UsageTest {
                         "\n  init ",
                         "\n  sweep ",
                         "\n  node ",
+                        "\n  jobs ",
                         "\n  plan ",
                         "\n  history ",
                         "\n  verify ",
@@ -57,6 +58,7 @@ class UsageTest {
         "init, --data-source --role --restore-role --with-usage-tables --with-quartz-tables --plugin --config, 0 1 2",
         "sweep, --set --json --plugin --config, 0 1 2 3 4",
         "node, --config, 0 1 2",
+        "jobs, --remove --config, 0 1 2",
         "restore, --from --to --ids --user --model --hold-until --reason --dry-run --batch-size --json --data-source --plugin"
                 + " --config, 0 1 2 3 4",
         "hold, --from --to --ids --user --model --until --reason --data-source --plugin --config, 0 1 2",
@@ -99,7 +101,7 @@ class UsageTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"init", "sweep", "node", "plan", "history", "verify"})
+    @ValueSource(strings = {"init", "sweep", "node", "jobs", "plan", "history", "verify"})
     void a_file_that_does_not_exist_is_named(String command) {
         assertRefused(CommandRun.of(command, "--config", "nowhere.properties"), "There is no file nowhere.properties");
     }

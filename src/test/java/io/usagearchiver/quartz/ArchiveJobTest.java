@@ -100,6 +100,10 @@ class ArchiveJobTest {
             lockTimeout     | soon      | "job data lockTimeout of archive = 'soon': must be a duration"
             dataSource      | ""        | "job data dataSource of archive = '': must be the name of a data source"
             dataSource      | nowhere   | "There is no DataSource named 'nowhere'"
+            retentionMonth  | 120       | "job data retentionMonth of archive: there is no such setting; did you mean retentionMonths?"
+            retentionmonths | 120       | "job data retentionmonths of archive: there is no such setting; did you mean retentionMonths?"
+            colour          | red       | "job data colour of archive: there is no such setting; there are dataSource, pair, retentionMonths, "
+            listeners       | any.Class | "job data listeners of archive: there is no such setting"
             """)
     void bad_job_data_fail_the_execution(String name, String value, String message) throws Exception {
         insertExpired(1);
@@ -149,6 +153,46 @@ class ArchiveJobTest {
                 .isEqualTo(20_000 - db.number("select count(*) from model_usage_details"))
                 .isEqualTo(10 * execution.result().batches());
         assertThat(log.messages(Level.ERROR)).isEmpty();
+    }
+
+    @Test
+    void what_quartz_adds_where_it_runs_the_job_of_a_dead_node_again_is_no_setting() throws Exception {
+        insertExpired(1);
+        fire(Map.of(
+                Scheduler.FAILED_JOB_ORIGINAL_TRIGGER_NAME, "t",
+                Scheduler.FAILED_JOB_ORIGINAL_TRIGGER_GROUP, "g",
+                Scheduler.FAILED_JOB_ORIGINAL_TRIGGER_FIRETIME_IN_MILLISECONDS, "1",
+                Scheduler.FAILED_JOB_ORIGINAL_TRIGGER_SCHEDULED_FIRETIME_IN_MILLISECONDS, "1"));
+
+        assertThat(awaitExecution().result().rowsMoved()).isEqualTo(1);
+    }
+
+    /** Without the property {@code interruptJobsOnShutdownWithWait}, and without a plugin. */
+    @Test
+    void a_shutdown_that_waits_for_jobs_does_not_wait_for_the_whole_sweep() throws Exception {
+        insertExpired(20_000);
+        db.slowBatches(Duration.ofMillis(50));
+        fire(Map.of());
+        await().until(() -> db.number("select coalesce(sum(batches), 0) from usage_archive_sweep") > 0);
+
+        scheduler.shutdown(true);
+
+        SweepResult result = awaitExecution().result();
+        assertThat(result.stopReason()).isEqualTo(StopReason.INTERRUPTED);
+        assertThat(result.rowsMoved())
+                .isEqualTo(db.number("select count(*) from model_usage_details_archive"))
+                .isLessThan(20_000);
+    }
+
+    @Test
+    void a_sweep_that_begins_when_the_shutdown_has_begun_ends_at_once() throws Exception {
+        insertExpired(10);
+        SchedulerNode.of(scheduler).schedulerShuttingdown();
+
+        fire(Map.of());
+
+        assertThat(awaitExecution().result().stopReason()).isEqualTo(StopReason.INTERRUPTED);
+        assertThat(db.number("select count(*) from model_usage_details")).isEqualTo(10);
     }
 
     /** Logged by the job itself: Quartz tells of such an exception at INFO only. */

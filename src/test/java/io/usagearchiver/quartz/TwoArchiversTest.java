@@ -2,9 +2,12 @@ package io.usagearchiver.quartz;
 
 import static io.usagearchiver.testing.SampleConfig.archiver;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import ch.qos.logback.classic.Level;
 import io.usagearchiver.ArchivePair;
+import io.usagearchiver.testing.CapturedLog;
 import io.usagearchiver.testing.SampleConfig;
 import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.TestScheduler;
@@ -25,6 +28,9 @@ import org.quartz.SchedulerException;
 class TwoArchiversTest {
     @AutoClose
     private final TestDatabase db = TestDatabase.create();
+
+    @AutoClose
+    private final CapturedLog log = new CapturedLog();
 
     private final Properties properties = SampleConfig.of(db);
 
@@ -80,6 +86,55 @@ class TwoArchiversTest {
         assertThat(rowsOf("auditArchiver")).isEqualTo(audit);
         assertThat(db.strings("select trigger_name || ' ' || cron_expression from qrtz_cron_triggers order by 1"))
                 .containsExactly("auditArchiver.cron 0 0 4 * * ? *", "usageArchiver.cron 0 0 5 * * ? *");
+    }
+
+    @Test
+    void two_archivers_of_one_table_with_different_retention_periods_are_refused() {
+        addSecondOf("retentionMonths", "5");
+
+        assertThatThrownBy(() -> new TestScheduler(properties).close())
+                .isInstanceOf(SchedulerException.class)
+                .message()
+                .satisfiesAnyOf(
+                        message -> assertThat(message)
+                                .isEqualTo(
+                                        "org.quartz.plugin.second: retentionMonths 5 for public.model_usage_details, data"
+                                                + " source archive, for which org.quartz.plugin.usageArchiver has 13: a table must have"
+                                                + " one retention period"),
+                        message -> assertThat(message)
+                                .isEqualTo("org.quartz.plugin.usageArchiver: retentionMonths 13 for"
+                                        + " public.model_usage_details, data source archive, for which"
+                                        + " org.quartz.plugin.second has 5: a table must have one retention period"));
+    }
+
+    @Test
+    void two_archivers_of_one_table_with_the_same_retention_period_are_told_that_one_is_enough() throws Exception {
+        addSecondOf("batchSize", "5");
+
+        new TestScheduler(properties).close();
+
+        assertThat(log.messages(Level.WARN, ArchivePlugin.class))
+                .singleElement()
+                .asString()
+                .matches("Archivers (second and usageArchiver|usageArchiver and second) both archive"
+                        + " public.model_usage_details, data source archive: each one's sweep ends the other's that runs; one of"
+                        + " them is enough");
+    }
+
+    @Test
+    void two_archivers_of_tables_of_one_name_in_two_databases_are_none_of_each_others_business() throws Exception {
+        addSecondOf("retentionMonths", "5");
+        properties.setProperty("org.quartz.plugin.second.dataSource", "quartz");
+
+        new TestScheduler(properties).close();
+
+        assertThat(log.messages(Level.WARN, ArchivePlugin.class)).isEmpty();
+    }
+
+    private void addSecondOf(String setting, String value) {
+        properties.setProperty("org.quartz.plugin.second.class", ArchivePlugin.class.getName());
+        properties.setProperty("org.quartz.plugin.second.dataSource", "archive");
+        properties.setProperty("org.quartz.plugin.second." + setting, value);
     }
 
     private void runUntilBothHaveSwept(int times) throws SchedulerException {

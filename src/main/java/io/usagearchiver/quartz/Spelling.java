@@ -1,4 +1,4 @@
-package io.usagearchiver.cli;
+package io.usagearchiver.quartz;
 
 import java.util.Collection;
 import java.util.Comparator;
