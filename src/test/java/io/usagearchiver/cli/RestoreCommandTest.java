@@ -109,7 +109,8 @@ class RestoreCommandTest {
 
         assertThat(run("release", "1").out())
                 .matches("Hold 1 of public.model_usage_details, released .* UTC by usage_restorer: lawsuit 4711\n.*\n");
-        db.execute("UPDATE usage_archive_hold SET hold_until = '2020-01-01' WHERE hold_id = 2");
+        db.execute("UPDATE usage_archive_hold SET created_at = '2019-01-01', hold_until = '2020-01-01'"
+                + " WHERE hold_id = 2");
         assertThat(run("holds").out()).isEqualTo("There are no holds.\n");
         assertThat(run("holds", "--all").out()).contains("2020-01-01 00:00 (over)", "released");
     }
