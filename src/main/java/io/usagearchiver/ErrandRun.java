@@ -74,6 +74,7 @@ final class ErrandRun {
             throw new SweepFailedException(
                     "A " + direction.word() + " of " + archiver.table + " could not begin: " + Faults.message(e),
                     e,
+                    null,
                     null);
         }
         KeptBack keptBack = sweep.keptBack();
@@ -100,19 +101,26 @@ final class ErrandRun {
 
     private RuntimeException failed(Ledger ledger, KeptBack keptBack, RuntimeException fault) {
         SweepResult result = null;
+        Hold hold = errand.hold();
+        String remains = hold == null
+                ? ""
+                : "\nHold " + hold.id() + ", which it had set, stays: usage-archiver release " + hold.id() + " ends it";
         // Without a connection the row stays RUNNING until the next sweep supersedes it. To wait for another one once
         // more would keep a node that is to stop from it.
         if (!(fault instanceof Session.LostException)) {
             try {
-                result = close(ledger, StopReason.FAILED, Faults.message(fault), keptBack);
+                result = close(ledger, StopReason.FAILED, Faults.message(fault) + remains, keptBack);
             } catch (RuntimeException e) {
                 fault.addSuppressed(e);
             }
         }
-        if (fault instanceof SchemaDriftException) {
-            return fault;
+        if (fault instanceof SchemaDriftException drift) {
+            return hold == null
+                    ? drift
+                    : new SchemaDriftException(direction, archiver.table, drift.differences(), remains);
         }
-        return new SweepFailedException(name(ledger) + " failed: " + Faults.message(fault), fault, result);
+        return new SweepFailedException(
+                name(ledger) + " failed: " + Faults.message(fault) + remains, fault, result, hold);
     }
 
     /** Closes the ledger row; once more on another connection if the first one is lost. */
