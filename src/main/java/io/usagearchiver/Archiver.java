@@ -49,19 +49,26 @@ public final class Archiver {
     }
 
     /**
-     * Checks that the live tables allow rows to be moved. A sweep does this itself.
+     * Checks that the live tables allow rows to be moved, and that the holds can be honoured. A sweep does this itself.
      *
-     * @throws SchemaDriftException if they do not, with all that is wrong; or if replicas are to be waited for, and the
-     *     role may not look at them
+     * @throws SchemaDriftException if not, with all that is wrong; or if replicas are to be waited for, and the role may not
+     *     look at them
      * @throws ArchiveException if the database does not answer
      */
     public void checkSchema() {
         StopSignal never = new StopSignal();
         try (Session session = Session.open(connections, never)) {
-            session.transaction(TransactionLimits.page(settings), tx -> check(tx, Direction.ARCHIVE));
+            session.transaction(TransactionLimits.page(settings), this::checkSweep);
         } catch (DataAccessException e) {
             throw new ArchiveException("Could not check the schema of " + table + ": " + Faults.message(e), e);
         }
+    }
+
+    /** All that a sweep looks at before it moves a row. It reads the holds itself, under its ledger row. */
+    private Shape checkSweep(DSLContext tx) {
+        Shape shape = check(tx, Direction.ARCHIVE);
+        StoredHolds.toHonour(tx, pair, () -> StoredHolds.active(tx, pair));
+        return shape;
     }
 
     Shape check(DSLContext tx, Direction direction) {
@@ -78,7 +85,7 @@ public final class Archiver {
         StopSignal never = new StopSignal();
         try (Session session = Session.open(connections, never)) {
             return session.transaction(TransactionLimits.close(settings), tx -> {
-                check(tx, Direction.ARCHIVE);
+                checkSweep(tx);
                 return Health.read(tx, table);
             });
         } catch (SchemaDriftException e) {
@@ -122,14 +129,16 @@ public final class Archiver {
      * {@code sql/06-restore-grants.sql}.
      *
      * @param filter which rows
-     * @param holdUntil when the hold ends (naive UTC), or null if it is to be released
+     * @param holdUntil when the hold ends (naive UTC), or null if it is to be released, as is {@link
+     *     LocalDateTime#MAX}
      * @param reason for the hold
      * @param stop stops the restore from another thread; what was committed, and the hold, stand
      * @return what was done, as the ledger says
-     * @throws IllegalArgumentException if the filter does not fit the tables, or the end of the hold is past; nothing was moved
+     * @throws IllegalArgumentException if the filter does not fit the live tables (see {@link RowFilter}), or the end of the
+     *     hold is past; nothing was moved, and no hold set
      * @throws SchemaDriftException if the tables, or the privileges on them, do not allow it
      * @throws SweepStoppedException if it was asked to stop before it began
-     * @throws SweepFailedException if a fault ended it
+     * @throws SweepFailedException if a fault ended it; it tells of the hold that stays, if it was set
      * @throws ArchiveException if there is no connection to be had
      */
     public RestoreResult restore(RowFilter filter, @Nullable LocalDateTime holdUntil, String reason, StopSignal stop) {
@@ -149,7 +158,7 @@ public final class Archiver {
     public RestorePreview previewRestore(RowFilter filter) {
         try (Session session = Session.open(connections, new StopSignal())) {
             return session.transaction(TransactionLimits.count(settings), tx -> {
-                filter.requireFit(tx, pair);
+                FilterTrial.of(tx, pair).require(filter);
                 return RestorePreview.count(tx, pair, SchemaCheck.run(tx, pair, Direction.RESTORE), filter);
             });
         } catch (DataAccessException e) {

@@ -3,6 +3,7 @@ package io.usagearchiver;
 import java.time.LocalDateTime;
 import java.util.List;
 import org.jooq.DSLContext;
+import org.jspecify.annotations.Nullable;
 
 /** Moves expired rows into the archive, but for those under a hold. */
 record Archiving(ArchivePair<?> pair, int retentionMonths) implements Errand {
@@ -28,7 +29,12 @@ record Archiving(ArchivePair<?> pair, int retentionMonths) implements Errand {
     public void prepare(Session session, Retry retry) {}
 
     @Override
+    public @Nullable Hold hold() {
+        return null;
+    }
+
+    @Override
     public List<Branch> rows(DSLContext tx, Ledger ledger, LocalDateTime cutoff) {
-        return Branch.expired(pair, cutoff, ledger.readHolds(tx));
+        return Branch.expired(pair, cutoff, StoredHolds.toHonour(tx, pair, () -> ledger.readHolds(tx)));
     }
 }

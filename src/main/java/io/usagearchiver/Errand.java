@@ -3,6 +3,7 @@ package io.usagearchiver;
 import java.time.LocalDateTime;
 import java.util.List;
 import org.jooq.DSLContext;
+import org.jspecify.annotations.Nullable;
 
 /** What a run of {@link Sweep} is to move, and which way. */
 interface Errand {
@@ -27,6 +28,10 @@ interface Errand {
 
     /** What has to be done once the ledger row is open, before the first row moves. */
     void prepare(Session session, Retry retry);
+
+    /** The hold that it has set, which stays whatever becomes of it; or null. */
+    @Nullable
+    Hold hold();
 
     /** The rows to move, read anew when the holds have changed. */
     List<Branch> rows(DSLContext tx, Ledger ledger, LocalDateTime cutoff);

@@ -74,6 +74,7 @@ final class ErrandRun {
             throw new SweepFailedException(
                     "A " + direction.word() + " of " + archiver.table + " could not begin: " + Faults.message(e),
                     e,
+                    null,
                     null);
         }
         KeptBack keptBack = new KeptBack();
@@ -104,7 +105,11 @@ final class ErrandRun {
     /** Closes the ledger row whatever the fault is, an error too: nobody would believe a RUNNING row that nobody runs. */
     private ArchiveException failed(Ledger ledger, KeptBack keptBack, Throwable fault) {
         SweepResult result = null;
-        String message = fault instanceof Error ? fault.toString() : Faults.message(fault);
+        Hold hold = errand.hold();
+        String remains = hold == null
+                ? ""
+                : "\nHold " + hold.id() + ", which it had set, stays: usage-archiver release " + hold.id() + " ends it";
+        String message = (fault instanceof Error ? fault.toString() : Faults.message(fault)) + remains;
         // Without a connection the row stays RUNNING until the next sweep supersedes it. To wait for another one once
         // more would keep a node that is to stop from it.
         if (!(fault instanceof Session.LostException)) {
@@ -115,9 +120,11 @@ final class ErrandRun {
             }
         }
         if (fault instanceof SchemaDriftException drift) {
-            return drift;
+            return hold == null
+                    ? drift
+                    : new SchemaDriftException(direction, archiver.table, drift.differences(), remains);
         }
-        return new SweepFailedException(name(ledger) + " failed: " + message, fault, result);
+        return new SweepFailedException(name(ledger) + " failed: " + message, fault, result, hold);
     }
 
     /** Closes the ledger row; once more on another connection if the first one is lost. */

@@ -4,24 +4,26 @@ import java.time.LocalDateTime;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Rows that stay in the hot table although they are expired. All times are naive UTC.
+ * Rows that stay in the hot table although they are expired. All times are naive UTC; {@link LocalDateTime#MIN} and {@link
+ * LocalDateTime#MAX} stand for {@code -infinity} and {@code infinity}.
  *
  * @param id for {@link Holds#release}
  * @param table the hot table, as {@code schema.table}
- * @param filter which rows
+ * @param filter which rows, or null where the row makes no sense as a filter
  * @param reason why
  * @param createdBy the database role that set it
  * @param node where
  * @param createdAt since when
- * @param until when it ends, or null if it has to be released
+ * @param until when it ends, or null if it has to be released; {@code infinity} is null, too
  * @param releasedAt when it was released, or null
  * @param releasedBy the database role that released it, or null
  * @param active whether it counted, by the database's clock, when it was read
+ * @param problem why sweeps cannot honour it, or null. While it counts, they archive nothing: correct its row, or release it
  */
 public record Hold(
         long id,
         String table,
-        RowFilter filter,
+        @Nullable RowFilter filter,
         String reason,
         String createdBy,
         String node,
@@ -29,4 +31,22 @@ public record Hold(
         @Nullable LocalDateTime until,
         @Nullable LocalDateTime releasedAt,
         @Nullable String releasedBy,
-        boolean active) {}
+        boolean active,
+        @Nullable String problem) {
+
+    Hold withProblem(@Nullable String newProblem) {
+        return new Hold(
+                id,
+                table,
+                filter,
+                reason,
+                createdBy,
+                node,
+                createdAt,
+                until,
+                releasedAt,
+                releasedBy,
+                active,
+                newProblem);
+    }
+}

@@ -6,16 +6,13 @@ import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 import io.usagearchiver.generated.tables.UsageArchiveHold;
 import io.usagearchiver.generated.tables.UsageArchiveSweep;
 import java.time.LocalDateTime;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.DataType;
 import org.jooq.Field;
-import org.jooq.Record;
-import org.jooq.TableField;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
@@ -29,13 +26,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class Holds {
     private static final UsageArchiveHold H = USAGE_ARCHIVE_HOLD;
-    private static final Field<String> AGE_FROM = NaiveUtc.text(H.AGE_FROM).as("age_from_text");
-    private static final Field<String> AGE_TO = NaiveUtc.text(H.AGE_TO).as("age_to_text");
     private static final Logger log = LoggerFactory.getLogger(Holds.class);
-
-    /** That a hold counts now. */
-    static final Condition ACTIVE =
-            H.RELEASED_AT.isNull().and(H.HOLD_UNTIL.isNull().or(H.HOLD_UNTIL.gt(NaiveUtc.NOW)));
 
     private final ArchivePair<?> pair;
     private final String table;
@@ -55,9 +46,9 @@ public final class Holds {
      * Sets a hold. It counts at once: when this returns, no sweep that does not know it can still commit a batch. A batch in
      * flight is waited for.
      *
-     * @param until when it ends (naive UTC), or null if it is to be released
-     * @throws IllegalArgumentException if the filter does not fit the tables, {@code until} is past by the database's clock,
-     *     or there is no reason; nothing was changed
+     * @param until when it ends (naive UTC), or null if it is to be released, as is {@link LocalDateTime#MAX}
+     * @throws IllegalArgumentException if the filter does not fit the live tables (see {@link RowFilter}), {@code until} is
+     *     past by the database's clock, or there is no reason; nothing was changed
      * @throws ArchiveException if it could not be set, or, as the message then says, a running sweep could not be told of it
      */
     public Hold hold(RowFilter filter, @Nullable LocalDateTime until, String reason) {
@@ -65,7 +56,8 @@ public final class Holds {
     }
 
     /**
-     * Ends a hold. Sweeps that begin from now on take its rows again. To release one once more changes nothing.
+     * Ends a hold, also one that cannot be honoured. Sweeps that begin from now on take its rows again. To release one once
+     * more changes nothing.
      *
      * @throws IllegalArgumentException if there is no such hold on this table
      * @throws ArchiveException if it could not be done
@@ -78,8 +70,8 @@ public final class Holds {
                             .set(H.RELEASED_AT, NaiveUtc.NOW)
                             .set(H.RELEASED_BY, DSL.currentUser())
                             .where(H.HOLD_ID.eq(id))
-                            .and(H.TABLE_NAME.eq(table))
-                            .and(H.RELEASED_AT.isNull())
+                            .and(StoredHolds.on(DSL.val(table)))
+                            .and(H.RELEASED_AT.isNull().or(H.RELEASED_AT.gt(NaiveUtc.NOW)))
                             .execute();
                     return read(tx, H.HOLD_ID.eq(id)).stream()
                             .findFirst()
@@ -89,15 +81,17 @@ public final class Holds {
     }
 
     /**
-     * All holds, newest first, also those that have ended.
+     * All holds, newest first, also those that have ended, and those whose {@code table_name} is none. What keeps sweeps from
+     * honouring one that counts is its {@link Hold#problem}.
      *
      * @throws ArchiveException if they could not be read
      */
     public List<Hold> list() {
         return inSession(
                 "read the holds on",
-                (session, retry) -> retry.run(() ->
-                        session.transaction(TransactionLimits.open(settings), tx -> read(tx, DSL.noCondition()))));
+                (session, retry) -> retry.run(() -> session.transaction(
+                        TransactionLimits.open(settings),
+                        tx -> StoredHolds.tried(tx, pair, read(tx, DSL.noCondition())))));
     }
 
     /**
@@ -106,9 +100,28 @@ public final class Holds {
      * later batch of that sweep finds another version than the one it read, and is rolled back. A sweep whose row this
      * UPDATE does not see has not opened yet; it reads the holds after it has, when this one was long committed.
      */
-    Hold set(Session session, Retry retry, RowFilter filter, @Nullable LocalDateTime until, String reason) {
-        // Not repeated after a fault: it might be set twice, and released once.
-        Hold hold = session.transaction(TransactionLimits.open(settings), tx -> insert(tx, filter, until, reason));
+    private Hold set(Session session, Retry retry, RowFilter filter, @Nullable LocalDateTime until, String reason) {
+        Hold hold = store(session, filter, until, reason);
+        tellSweep(session, retry, hold);
+        return hold;
+    }
+
+    /** Commits a hold. */
+    Hold store(Session session, RowFilter filter, @Nullable LocalDateTime until, String reason) {
+        AtomicReference<@Nullable Long> sent = new AtomicReference<>();
+        Hold hold;
+        try {
+            // Not repeated after a fault: it might be set twice, and released once.
+            hold = session.transaction(TransactionLimits.open(settings), tx -> insert(tx, filter, until, reason, sent));
+        } catch (DataAccessException e) {
+            Long id = sent.get();
+            if (id == null || !Faults.isTransient(e)) {
+                throw e;
+            }
+            throw new ArchiveException(
+                    "Hold " + id + " of " + table + " may be set or not, look for it with holds: " + Faults.message(e),
+                    e);
+        }
         log.info(
                 "Hold {} of {}: {}, until {}: {}",
                 hold.id(),
@@ -116,6 +129,11 @@ public final class Holds {
                 filter,
                 until == null ? "released" : until,
                 reason);
+        return hold;
+    }
+
+    /** Sees that a sweep that runs commits no batch any more without knowing the hold. */
+    void tellSweep(Session session, Retry retry, Hold hold) {
         UsageArchiveSweep sweep = USAGE_ARCHIVE_SWEEP;
         try {
             retry.run(() -> session.transaction(
@@ -132,30 +150,53 @@ public final class Holds {
                             + " runs now could not be told of it: " + Faults.message(e),
                     e);
         }
-        return hold;
     }
 
-    /** Sees that a hold makes sense. */
-    void check(DSLContext tx, RowFilter filter, @Nullable LocalDateTime until, String reason) {
+    /**
+     * Sees that a hold makes sense.
+     *
+     * @return the filter as it is to be stored
+     * @throws IllegalArgumentException if it does not
+     */
+    RowFilter check(DSLContext tx, RowFilter filter, @Nullable LocalDateTime until, String reason) {
         if (reason.isBlank()) {
             throw new IllegalArgumentException("reason: a hold needs one, for whoever finds it later");
         }
-        filter.requireFit(tx, pair);
-        if (until != null && !until.isAfter(NaiveUtc.now(tx))) {
+        FilterTrial.requireStorable("reason", reason);
+        RowFilter stored = FilterTrial.of(tx, pair).require(filter);
+        if (until != null && !isFuture(tx, until)) {
             throw new IllegalArgumentException("hold until " + until + ": that is past");
+        }
+        return stored;
+    }
+
+    private static boolean isFuture(DSLContext tx, LocalDateTime until) {
+        try {
+            return tx.fetchExists(DSL.selectOne().where(moment(until).gt(NaiveUtc.NOW)));
+        } catch (DataAccessException e) {
+            if (!Faults.isData(e)) {
+                throw e;
+            }
+            throw new IllegalArgumentException(
+                    "hold until " + until + ": not a moment that PostgreSQL knows (" + Faults.message(e) + ")", e);
         }
     }
 
-    private Hold insert(DSLContext tx, RowFilter filter, @Nullable LocalDateTime until, String reason) {
-        check(tx, filter, until, reason);
+    private Hold insert(
+            DSLContext tx,
+            RowFilter filter,
+            @Nullable LocalDateTime until,
+            String reason,
+            AtomicReference<@Nullable Long> sent) {
+        RowFilter stored = check(tx, filter, until, reason);
         long id = tx.insertInto(H)
                 .set(H.TABLE_NAME, table)
-                .set(H.AGE_FROM, moment(filter.from()))
-                .set(H.AGE_TO, moment(filter.to()))
-                .set(H.ID_MIN, filter.minId())
-                .set(H.ID_MAX, filter.maxId())
-                .set(H.USER_ID, filter.userId())
-                .set(H.MODEL_ID, filter.modelId())
+                .set(H.AGE_FROM, moment(stored.from()))
+                .set(H.AGE_TO, moment(stored.to()))
+                .set(H.ID_MIN, stored.minId())
+                .set(H.ID_MAX, stored.maxId())
+                .set(H.USER_ID, stored.userId())
+                .set(H.MODEL_ID, stored.modelId())
                 .set(H.REASON, reason)
                 .set(H.CREATED_BY, DSL.currentUser())
                 .set(H.NODE, node)
@@ -164,66 +205,24 @@ public final class Holds {
                 .returningResult(H.HOLD_ID)
                 .fetchSingle()
                 .value1();
+        sent.set(id);
         return read(tx, H.HOLD_ID.eq(id)).get(0);
     }
 
     private static Field<LocalDateTime> moment(@Nullable LocalDateTime moment) {
         DataType<LocalDateTime> type = H.AGE_FROM.getDataType();
-        return moment == null ? DSL.castNull(type) : NaiveUtc.moment(moment.toString(), type);
+        return moment == null
+                ? DSL.castNull(type)
+                : NaiveUtc.moment(NaiveUtc.literal(NaiveUtc.roundedUp(moment)), type);
     }
 
     private List<Hold> read(DSLContext tx, Condition which) {
-        Field<Boolean> active = DSL.field(ACTIVE).as("active");
-        List<Field<?>> fields = new ArrayList<>(filterFields());
-        List<TableField<?, LocalDateTime>> moments = List.of(H.CREATED_AT, H.HOLD_UNTIL, H.RELEASED_AT);
-        moments.forEach(moment -> fields.add(NaiveUtc.text(moment).as(moment)));
-        fields.addAll(List.of(H.HOLD_ID, H.TABLE_NAME, H.REASON, H.CREATED_BY, H.NODE, H.RELEASED_BY, active));
-        return tx.select(fields)
+        return tx.select(StoredHolds.fields())
                 .from(H)
-                .where(H.TABLE_NAME.eq(table))
+                .where(StoredHolds.on(DSL.val(table)))
                 .and(which)
                 .orderBy(H.HOLD_ID.desc())
-                .fetch(row -> new Hold(
-                        row.get(H.HOLD_ID),
-                        row.get(H.TABLE_NAME),
-                        filter(row),
-                        row.get(H.REASON),
-                        row.get(H.CREATED_BY),
-                        row.get(H.NODE),
-                        NaiveUtc.parse(row.get(H.CREATED_AT.getName(), String.class)),
-                        parse(row.get(H.HOLD_UNTIL.getName(), String.class)),
-                        parse(row.get(H.RELEASED_AT.getName(), String.class)),
-                        row.get(H.RELEASED_BY),
-                        row.get(active)));
-    }
-
-    /** The holds on a table that count now. */
-    static List<RowFilter> active(DSLContext tx, String table) {
-        return tx.select(filterFields())
-                .from(H)
-                .where(H.TABLE_NAME.eq(table))
-                .and(ACTIVE)
-                .fetch(Holds::filter);
-    }
-
-    /** What {@link #filter} reads. */
-    static List<Field<?>> filterFields() {
-        return Arrays.asList(AGE_FROM, AGE_TO, H.ID_MIN, H.ID_MAX, H.USER_ID, H.MODEL_ID);
-    }
-
-    /** The filter of a row with {@link #filterFields}. */
-    static RowFilter filter(Record row) {
-        return new RowFilter(
-                parse(row.get(AGE_FROM)),
-                parse(row.get(AGE_TO)),
-                row.get(H.ID_MIN),
-                row.get(H.ID_MAX),
-                row.get(H.USER_ID),
-                row.get(H.MODEL_ID));
-    }
-
-    private static @Nullable LocalDateTime parse(@Nullable String moment) {
-        return moment == null ? null : NaiveUtc.parse(moment);
+                .fetch(StoredHolds::hold);
     }
 
     private <T> T inSession(String task, BiFunction<Session, Retry, T> work) {

@@ -144,23 +144,22 @@ final class Ledger {
      * The holds that count now. From here on a batch commits only if none was set since. The version is read with them, in
      * one snapshot, and a hold is committed before the version goes up: whoever has a version has the holds up to it.
      */
-    List<RowFilter> readHolds(DSLContext tx) {
+    List<Hold> readHolds(DSLContext tx) {
         UsageArchiveHold hold = USAGE_ARCHIVE_HOLD;
-        List<Field<?>> fields = new ArrayList<>(Holds.filterFields());
+        List<Field<?>> fields = new ArrayList<>(StoredHolds.fields());
         fields.add(L.HOLDS_VERSION);
-        fields.add(hold.HOLD_ID);
         Result<Record> rows = tx.select(fields)
                 .from(L)
                 .leftJoin(hold)
-                .on(hold.TABLE_NAME.eq(L.TABLE_NAME))
-                .and(Holds.ACTIVE)
+                .on(StoredHolds.on(L.TABLE_NAME))
+                .and(StoredHolds.ACTIVE)
                 .where(L.SWEEP_ID.eq(sweepId))
                 .orderBy(hold.HOLD_ID)
                 .fetch();
         holdsVersion = rows.get(0).get(L.HOLDS_VERSION);
         return rows.stream()
                 .filter(row -> row.get(hold.HOLD_ID) != null)
-                .map(Holds::filter)
+                .map(StoredHolds::hold)
                 .toList();
     }
 

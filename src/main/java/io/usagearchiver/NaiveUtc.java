@@ -1,8 +1,12 @@
 package io.usagearchiver;
 
+import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.LocalDateTime;
 import java.time.temporal.ChronoUnit;
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.DataType;
@@ -20,6 +24,10 @@ import org.jooq.impl.SQLDataType;
 final class NaiveUtc {
     /** The database's clock. It goes on within a transaction. */
     static final Field<LocalDateTime> NOW = DSL.field("timezone('UTC', clock_timestamp())", SQLDataType.LOCALDATETIME);
+
+    private static final String BEFORE_CHRIST = " BC";
+    private static final Pattern YEAR = Pattern.compile("\\d{4,6}(?=-)");
+    private static final Pattern SIGNED_YEAR = Pattern.compile("^[+-]?\\d+");
 
     private NaiveUtc() {}
 
@@ -95,8 +103,47 @@ final class NaiveUtc {
         };
     }
 
-    /** The Java value of a finite moment that {@link #text} gave. */
+    /** The Java value of a moment that {@link #text} gave; of the infinite ones, the least and the greatest. */
     static LocalDateTime parse(String text) {
-        return LocalDateTime.parse(text.replace(' ', 'T'));
+        if (text.equals("infinity")) {
+            return LocalDateTime.MAX;
+        }
+        if (text.equals("-infinity")) {
+            return LocalDateTime.MIN;
+        }
+        boolean beforeChrist = text.endsWith(BEFORE_CHRIST);
+        String moment = beforeChrist ? text.substring(0, text.length() - BEFORE_CHRIST.length()) : text;
+        Matcher year = YEAR.matcher(moment);
+        if (!year.lookingAt()) {
+            throw new DateTimeException(text + " is no timestamp");
+        }
+        // Java counts the year 1 BC as 0, and wants a sign before more than four digits.
+        int number = beforeChrist ? 1 - Integer.parseInt(year.group()) : Integer.parseInt(year.group());
+        return LocalDateTime.parse(
+                String.format(Locale.ROOT, number > 9999 ? "+%d" : number < 0 ? "%05d" : "%04d", number)
+                        + moment.substring(year.end()).replace(' ', 'T'));
+    }
+
+    /** A moment as PostgreSQL reads it; the least and the greatest of Java are its infinite ones. */
+    static String literal(LocalDateTime moment) {
+        if (isInfinite(moment)) {
+            return moment.equals(LocalDateTime.MAX) ? "infinity" : "-infinity";
+        }
+        int year = moment.getYear();
+        String text = SIGNED_YEAR
+                .matcher(moment.toString().replace('T', ' '))
+                .replaceFirst(String.format(Locale.ROOT, "%04d", year > 0 ? year : 1 - year));
+        return year > 0 ? text : text + BEFORE_CHRIST;
+    }
+
+    /** Whether a moment stands for one of PostgreSQL's infinite ones. */
+    static boolean isInfinite(LocalDateTime moment) {
+        return moment.equals(LocalDateTime.MAX) || moment.equals(LocalDateTime.MIN);
+    }
+
+    /** The first moment of PostgreSQL's, which has whole microseconds, that is not before one of Java's. */
+    static LocalDateTime roundedUp(LocalDateTime moment) {
+        LocalDateTime micros = moment.truncatedTo(ChronoUnit.MICROS);
+        return isInfinite(moment) || micros.equals(moment) ? moment : micros.plus(1, ChronoUnit.MICROS);
     }
 }

@@ -89,13 +89,24 @@ public final class Planner {
             } catch (SchemaDriftException e) {
                 differences.addAll(e.differences());
             }
-            String table = Shape.name(keyed.hot());
-            List<RowFilter> holds = ifThere(tx, nested -> Holds.active(nested, table));
-            if (holds != null) {
-                holds.forEach(hold -> warnings.add("a hold keeps expired rows hot: " + hold));
+            List<Hold> stored = List.of();
+            try {
+                stored = tx.transactionResult(nested -> StoredHolds.active(nested.dsl(), keyed));
+            } catch (DataAccessException e) {
+                if (Faults.isTransient(e) || Faults.isCancelled(e)) {
+                    throw e;
+                }
+                // Else that is said already.
+                if (shape != null && missing.isEmpty()) {
+                    differences.add(StoredHolds.unreadable(e));
+                }
             }
-            ExpiredRows expired =
-                    new ExpiredRows(keyed, cutoff, holds == null ? List.of() : holds, settings.batchSize(), countLimit);
+            differences.addAll(StoredHolds.differences(stored));
+            List<RowFilter> holds = StoredHolds.filters(stored);
+            holds.forEach(hold -> warnings.add("a hold keeps expired rows hot: " + hold));
+            List<String> lost = ifThere(tx, nested -> StoredHolds.keepingNothing(nested, keyed));
+            warnings.addAll(lost == null ? List.of() : lost);
+            ExpiredRows expired = new ExpiredRows(keyed, cutoff, holds, settings.batchSize(), countLimit);
             backlog = ifThere(tx, expired::count);
             if (shape != null && backlog != null) {
                 Shape known = shape;

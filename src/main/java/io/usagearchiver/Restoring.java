@@ -50,12 +50,13 @@ final class Restoring implements Errand {
 
     @Override
     public void prepare(Session session, Retry retry) {
-        hold = holds.set(session, retry, filter, holdUntil, reason);
+        Hold set = holds.store(session, filter, holdUntil, reason);
+        hold = set;
+        holds.tellSweep(session, retry, set);
     }
 
-    /** The hold, once it is set. */
-    @Nullable
-    Hold hold() {
+    @Override
+    public @Nullable Hold hold() {
         return hold;
     }
 

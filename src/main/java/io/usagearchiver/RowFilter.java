@@ -1,16 +1,16 @@
 package io.usagearchiver;
 
 import java.time.LocalDateTime;
-import java.time.LocalTime;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.function.BiFunction;
+import java.util.stream.Stream;
 import org.jooq.Condition;
-import org.jooq.DSLContext;
-import org.jooq.DataType;
 import org.jooq.Field;
 import org.jooq.Table;
-import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
@@ -19,12 +19,19 @@ import org.jspecify.annotations.Nullable;
  * Which rows of a pair are held or restored: those that match all that is set. A column that is null matches nothing.
  * Immutable.
  *
- * @param from the least age (naive UTC, inclusive), or null
- * @param to the age (naive UTC) before which rows match, or null
- * @param minId the least key, inclusive, as PostgreSQL writes it, or null
+ * <p>{@link Holds#hold}, {@link Archiver#restore} and {@link Archiver#previewRestore} try a filter against the live tables
+ * first, and refuse it if a row could never match: an id that is no key, a user or model beyond the range of the column,
+ * or one whose column is missing or of a type that no whole number compares with, such as {@code uuid} or {@code text}.
+ *
+ * @param from the least age (naive UTC, inclusive), or null. {@link LocalDateTime#MIN} is {@code -infinity}: rows of that age
+ *     match, too. Rounded up to the microsecond, as {@code to} is, which names the same rows. Where ages are days, a midnight
+ * @param to the age (naive UTC) before which rows match, or null. {@link LocalDateTime#MAX} is {@code infinity}: all match
+ *     but rows of that age, which never expire
+ * @param minId the least key, inclusive, in PostgreSQL's text, by the order of the live column, or null; of at most 255
+ *     characters, and only where the key has one column
  * @param maxId the greatest key, inclusive, or null
- * @param userId the value of column {@code user_id}, for pairs that have it, or null
- * @param modelId the value of column {@code model_id}, for pairs that have it, or null
+ * @param userId the value of column {@code user_id}, for tables that have it as a number, or null
+ * @param modelId the value of column {@code model_id}, for tables that have it as a number, or null
  */
 public record RowFilter(
         @Nullable LocalDateTime from,
@@ -34,21 +41,30 @@ public record RowFilter(
         @Nullable Long userId,
         @Nullable Long modelId) {
 
-    private static final String USER_ID = "user_id";
-    private static final String MODEL_ID = "model_id";
+    static final String USER_ID = "user_id";
+    static final String MODEL_ID = "model_id";
 
     /**
      * Rejects a filter that is empty by what it says.
      *
-     * @throws IllegalArgumentException if nothing is set, or {@code from} is not before {@code to}
+     * @throws IllegalArgumentException if nothing is set, {@code from} is not before {@code to}, or one of them leaves no row
+     *     that expires
      */
     public RowFilter {
         if (from == null && to == null && minId == null && maxId == null && userId == null && modelId == null) {
             throw new IllegalArgumentException(
                     "no filter is set: name a range of ages or ids, a user or a model, so that not all rows match");
         }
+        // Ages have whole microseconds: rounded up, the ends name the same rows.
+        from = from == null ? null : NaiveUtc.roundedUp(from);
+        to = to == null ? null : NaiveUtc.roundedUp(to);
         if (from != null && to != null && !from.isBefore(to)) {
-            throw new IllegalArgumentException("from " + from + " to " + to + ": from must be before to");
+            throw new IllegalArgumentException(
+                    "from " + NaiveUtc.literal(from) + " to " + NaiveUtc.literal(to) + ": from must be before to");
+        }
+        if (LocalDateTime.MAX.equals(from) || LocalDateTime.MIN.equals(to)) {
+            throw new IllegalArgumentException(
+                    "from infinity, or to -infinity: no row that expires is of such an age; leave it out");
         }
     }
 
@@ -77,13 +93,13 @@ public record RowFilter(
     public String toString() {
         List<String> parts = new ArrayList<>();
         if (from != null) {
-            parts.add("from " + text(from));
+            parts.add("from " + NaiveUtc.literal(from));
         }
         if (to != null) {
-            parts.add((from == null ? "before " : "to ") + text(to));
+            parts.add((from == null ? "before " : "to ") + NaiveUtc.literal(to));
         }
         if (minId != null || maxId != null) {
-            parts.add("ids " + (minId == null ? "" : minId) + ".." + (maxId == null ? "" : maxId));
+            parts.add(idRange());
         }
         if (userId != null) {
             parts.add("user " + userId);
@@ -94,69 +110,41 @@ public record RowFilter(
         return String.join(", ", parts);
     }
 
-    private static String text(LocalDateTime moment) {
-        return moment.toString().replace('T', ' ');
+    /** The keys that are set. */
+    List<String> ids() {
+        return Stream.of(minId, maxId).filter(Objects::nonNull).toList();
     }
 
-    /**
-     * Sees that the filter makes sense for a pair.
-     *
-     * @throws IllegalArgumentException if the tables lack a column that it names, or its ids are none
-     */
-    void requireFit(DSLContext tx, ArchivePair<?> pair) {
-        requireColumn(pair, USER_ID, userId);
-        requireColumn(pair, MODEL_ID, modelId);
-        requireDays(pair, "from", from);
-        requireDays(pair, "to", to);
-        if (pair.key().size() > 1 && (minId != null || maxId != null)) {
-            throw new IllegalArgumentException(
-                    "ids " + (minId == null ? "" : minId) + ".." + (maxId == null ? "" : maxId) + ": the key of "
-                            + Shape.name(pair.hot()) + " has several columns; name rows by their age instead");
-        }
-        if (minId != null) {
-            requireId(tx, pair, minId);
-        }
-        if (maxId != null) {
-            requireId(tx, pair, maxId);
-        }
-        if (minId != null && maxId != null && !inOrder(tx, pair.key().get(0).getDataType(), minId, maxId)) {
-            throw new IllegalArgumentException(
-                    "ids " + minId + ".." + maxId + ": the first must not be after the last");
-        }
+    /** The keys as a person reads them. */
+    String idRange() {
+        return "ids " + (minId == null ? "" : minId) + ".." + (maxId == null ? "" : maxId);
     }
 
-    /** Days have no time: the rest of the first or the last one would be passed over or taken unasked. */
-    private static void requireDays(ArchivePair<?> pair, String name, @Nullable LocalDateTime moment) {
-        boolean days = NaiveUtc.kind(pair.ages().get(0).getDataType()) == NaiveUtc.Kind.DAY;
-        if (days && moment != null && !moment.toLocalTime().equals(LocalTime.MIDNIGHT)) {
-            throw new IllegalArgumentException(name + " " + text(moment) + ": ages of " + Shape.name(pair.hot())
-                    + " are days; leave out the time of day");
-        }
+    /** The ages that are set, by what they are called. */
+    Map<String, LocalDateTime> moments() {
+        return named("from", from, "to", to);
     }
 
-    private static <K> boolean inOrder(DSLContext tx, DataType<K> type, String minId, String maxId) {
-        return tx.fetchExists(
-                DSL.selectOne().where(PlainType.cast(DSL.val(minId), type).le(PlainType.cast(DSL.val(maxId), type))));
+    /** The values of columns that are set, by the columns. */
+    Map<String, Long> values() {
+        return named(USER_ID, userId, MODEL_ID, modelId);
     }
 
-    private static void requireColumn(ArchivePair<?> pair, String column, @Nullable Long value) {
-        if (value != null && pair.hot().field(column) == null) {
-            throw new IllegalArgumentException(
-                    column + " " + value + ": " + Shape.name(pair.hot()) + " has no such column");
+    private static <T> Map<String, T> named(
+            String firstName, @Nullable T first, String secondName, @Nullable T second) {
+        Map<String, T> named = new LinkedHashMap<>();
+        if (first != null) {
+            named.put(firstName, first);
         }
+        if (second != null) {
+            named.put(secondName, second);
+        }
+        return named;
     }
 
-    private static void requireId(DSLContext tx, ArchivePair<?> pair, String id) {
-        try {
-            tx.select(PlainType.cast(DSL.val(id), pair.key().get(0).getDataType()))
-                    .fetch();
-        } catch (DataAccessException e) {
-            if (!Faults.isData(e)) {
-                throw e;
-            }
-            throw new IllegalArgumentException(
-                    "id " + id + ": not a key of " + Shape.name(pair.hot()) + " (" + Faults.message(e) + ")", e);
-        }
+    /** This filter with its keys in other words. */
+    RowFilter withIds(@Nullable String newMinId, @Nullable String newMaxId) {
+        return new RowFilter(from, to, newMinId, newMaxId, userId, modelId);
     }
 
     /** That a row of one of a pair's tables matches all that is set; null where a column is. */
@@ -178,10 +166,10 @@ public record RowFilter(
     Condition matchesAge(Field<?> age) {
         Condition condition = DSL.noCondition();
         if (from != null) {
-            condition = condition.and(NaiveUtc.notBefore(age, from.toString()));
+            condition = condition.and(NaiveUtc.notBefore(age, NaiveUtc.literal(from)));
         }
         if (to != null) {
-            condition = condition.and(NaiveUtc.before(age, to.toString()));
+            condition = condition.and(NaiveUtc.before(age, NaiveUtc.literal(to)));
         }
         return condition;
     }

@@ -3,8 +3,8 @@ package io.usagearchiver;
 import java.util.List;
 
 /**
- * The database is not such that rows can be moved without loss, or as the settings ask. Nothing was moved; a sweep that starts
- * after the repair works without a restart.
+ * The database is not such that rows can be moved without loss, or as the settings ask, or there is a hold that cannot be
+ * honoured. Nothing was moved since; a sweep that starts after the repair works without a restart.
  */
 public final class SchemaDriftException extends ArchiveException {
     private static final long serialVersionUID = 1;
@@ -12,12 +12,22 @@ public final class SchemaDriftException extends ArchiveException {
     private final List<String> differences;
 
     SchemaDriftException(Direction direction, String table, List<String> differences) {
+        this(direction, table, differences, "");
+    }
+
+    /**
+     * With what stands all the same.
+     *
+     * @param remains behind the differences
+     */
+    SchemaDriftException(Direction direction, String table, List<String> differences, String remains) {
         super(
                 (direction == Direction.ARCHIVE
                                 ? "Archival of " + table + " is disabled, because the database does not allow it:\n  - "
                                 : "No row of " + table
                                         + " can be restored, because the database does not allow it:\n  - ")
-                        + String.join("\n  - ", differences),
+                        + String.join("\n  - ", differences)
+                        + remains,
                 null);
         this.differences = List.copyOf(differences);
     }

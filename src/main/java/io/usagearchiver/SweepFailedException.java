@@ -10,14 +10,21 @@ public final class SweepFailedException extends ArchiveException {
     private static final long serialVersionUID = 1;
 
     private final transient @Nullable SweepResult result;
+    private final transient @Nullable Hold hold;
 
-    SweepFailedException(String message, Throwable cause, @Nullable SweepResult result) {
+    SweepFailedException(String message, Throwable cause, @Nullable SweepResult result, @Nullable Hold hold) {
         super(message, cause);
         this.result = result;
+        this.hold = hold;
     }
 
     /** What the sweep had done by then, or null if its ledger row could not be read or closed. */
     public @Nullable SweepResult result() {
         return result;
+    }
+
+    /** The hold that a restore had set by then, and that stays until it ends or is released; or null. */
+    public @Nullable Hold hold() {
+        return hold;
     }
 }

@@ -520,6 +520,77 @@ class AnyPairTest {
     }
 
     @Test
+    void a_hold_by_the_time_of_a_day_or_by_one_column_of_a_key_stops_the_sweep() {
+        for (AnyPair any : List.of(days(), hourlyBuckets())) {
+            any.create(db);
+            db.execute(
+                    "INSERT INTO usage_archive_hold (table_name, age_to, id_min, reason, created_by, node, created_at)"
+                            + " VALUES ('" + Shape.name(any.pair().hot()) + "', '2025-01-01 10:00', "
+                            + (any.pair().key().size() > 1 ? "'1'" : "null") + ", 'by hand', 'dba', 'psql', now())");
+            assertThat(catchThrowableOfType(
+                                    SchemaDriftException.class,
+                                    () -> archiver(any.pair()).sweep())
+                            .differences())
+                    .singleElement()
+                    .asString()
+                    .containsPattern("leave out the time of day|the key of public.buckets has several columns");
+            any.assertAllHot(db);
+        }
+    }
+
+    /** By the order of bytes, B comes before a. */
+    @Test
+    void a_range_of_ids_is_in_the_order_of_the_live_column() {
+        AnyPair any = days();
+        any.create(db);
+        for (String table : List.of(any.hot(), any.archive())) {
+            db.execute("ALTER TABLE " + table + " ALTER name TYPE varchar(400) COLLATE \"en-x-icu\"");
+        }
+        db.execute("DELETE FROM daily; INSERT INTO daily SELECT n, '2020-01-01' FROM unnest(array['a', 'B', 'c']) n");
+        Holds holds = Archiver.builder(any.pair(), db.restorer()).build().holds();
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> holds.hold(RowFilter.ids("B", "a"), null, "audit"))
+                .withMessage("ids B..a: the first must not be after the last");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> holds.hold(RowFilter.ids("ä".repeat(256), null), null, "audit"))
+                .withMessageContaining("must not be longer than 255 characters");
+        holds.hold(RowFilter.ids("a", "B"), null, "audit");
+        String longest = "\uD83D\uDE00".repeat(255);
+        holds.hold(RowFilter.ids(longest, longest), null, "audit");
+
+        archiver(any.pair()).sweep();
+
+        assertThat(db.strings("SELECT name FROM daily ORDER BY 1")).containsExactlyInAnyOrder("a", "B");
+    }
+
+    /** The sweep's sessions are in another zone than that of whoever sets the hold. */
+    @Test
+    void an_id_that_is_a_moment_is_the_moment_of_the_session_that_sets_the_hold() {
+        ForeignTable hot = new ForeignTable("public", "moments");
+        TableField<Record, OffsetDateTime> at = hot.column("at", SQLDataType.TIMESTAMPWITHTIMEZONE);
+        AnyPair any = new AnyPair(
+                "timestamptz as the key",
+                ArchivePair.of(hot, hot.twin("public", "moments_archive"), at, at),
+                "at timestamptz PRIMARY KEY",
+                "SELECT timestamptz '2021-01-01 00:00+00' + i * interval '1 hour' FROM generate_series(0, 2) i");
+        any.create(db);
+        ConnectionSource inNewYork = () -> {
+            Connection connection = db.restorer().open();
+            TestDatabase.execute(connection, "SET TIME ZONE 'America/New_York'");
+            return connection;
+        };
+
+        Archiver.builder(any.pair(), inNewYork)
+                .build()
+                .holds()
+                .hold(RowFilter.ids("2020-12-31 20:00", "2020-12-31 20:00"), null, "audit");
+        archiver(any.pair()).sweep();
+
+        assertThat(db.strings("SELECT timezone('UTC', at) FROM moments")).containsExactly("2021-01-01 01:00:00");
+    }
+
+    @Test
     void a_key_that_has_not_exactly_the_columns_of_the_primary_key_is_refused() {
         AnyPair any = hourlyBuckets();
         any.create(db);

@@ -55,7 +55,6 @@ class RestoreTest {
             -, -, -, -, 7, -, user_id = 7
             -, -, -, -, -, 3, model_id = 3
             2024-01-01T00:05, -, -, 20, 7, 0, id = 7
-            -, -, -, -, 12345678901, -, false
             """)
     void rows_that_match_come_back_and_stay_until_the_hold_ends(
             LocalDateTime from, LocalDateTime to, String minId, String maxId, Long user, Long model, String matching) {
@@ -415,6 +414,56 @@ class RestoreTest {
         assertThat(result.hold().active()).isTrue();
         rows.archiver(7).build().sweep();
         rows.assertMoved("id BETWEEN 11 AND 30");
+    }
+
+    @Test
+    void a_restore_that_is_asked_to_stop_once_its_hold_is_committed_tells_of_it() {
+        StopSignal stop = new StopSignal();
+        ConnectionSource tapped = new TappedConnections(db.restorer(), (sql, connection) -> {
+            if (sql.contains("\"holds_version\" + ")) {
+                stop.request();
+                kill(connection);
+            }
+        });
+        RestoreResult result =
+                Archiver.builder(UsageDetails.PAIR, tapped).build().restore(ALL, UNTIL, REASON, stop);
+        assertThat(result.counts().stopReason()).isEqualTo(StopReason.INTERRUPTED);
+        assertThat(result.hold())
+                .isEqualTo(rows.restorer(1).build().holds().list().get(0));
+        rows.assertMoved(EXPIRED);
+    }
+
+    @Test
+    void a_restore_that_fails_tells_of_the_hold_that_stays() {
+        db.execute("CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF (SELECT count(*)"
+                + " FROM model_usage_details) > 10 THEN RAISE 'no space' USING ERRCODE = '53100'; END IF; RETURN NULL;"
+                + " END $$; GRANT SELECT ON model_usage_details TO PUBLIC; CREATE TRIGGER full_disk BEFORE INSERT ON"
+                + " model_usage_details FOR EACH STATEMENT EXECUTE FUNCTION full_disk()");
+
+        SweepFailedException failed = catchThrowableOfType(
+                SweepFailedException.class,
+                () -> rows.restorer(10).build().restore(ALL, UNTIL, REASON, new StopSignal()));
+
+        String told = "\nHold 1, which it had set, stays: usage-archiver release 1 ends it";
+        assertThat(failed).hasMessageContaining("no space").hasMessageEndingWith(told);
+        assertThat(failed.hold())
+                .isEqualTo(rows.restorer(1).build().holds().list().get(0));
+        assertThat(failed.result().rowsMoved()).isEqualTo(10);
+        assertThat(rows.ledger("state || right(message, " + told.length() + ")"))
+                .isEqualTo("FAILED" + told);
+    }
+
+    @Test
+    void a_restore_whose_tables_are_altered_meanwhile_tells_of_the_hold_that_stays() {
+        SweepListener alter =
+                UsageRows.afterBatch(1, () -> db.execute("ALTER TABLE model_usage_details ADD extra text"));
+        SchemaDriftException refused = catchThrowableOfType(
+                SchemaDriftException.class,
+                () -> rows.restorer(10).listener(alter).build().restore(ALL, UNTIL, REASON, new StopSignal()));
+        assertThat(refused)
+                .hasMessageContaining("lacks column extra")
+                .hasMessageEndingWith("\nHold 1, which it had set, stays: usage-archiver release 1 ends it");
+        assertThat(refused.differences()).singleElement().asString().doesNotContain("Hold");
     }
 
     @Test

@@ -19,7 +19,7 @@ final class FilterOptions {
             paramLabel = "DATE",
             description =
                     "Rows of this age or younger: a day or a moment in UTC, such as 2025-01-31 or"
-                            + " 2025-01-31T22:30. The age of a row is what sweeps go by: of model_usage_details, completed_at or else created_at.")
+                            + " 2025-01-31T22:30 (a day, where ages are days). The age of a row is what sweeps go by: of model_usage_details, completed_at or else created_at.")
     private @Nullable String from;
 
     @Option(names = "--to", order = 11, paramLabel = "DATE", description = "Rows older than this.")
@@ -29,13 +29,23 @@ final class FilterOptions {
             names = "--ids",
             order = 12,
             paramLabel = "A..B",
-            description = "Rows with an id from A to B, both included. A.., ..B and a single id do, too.")
+            description =
+                    "Rows with an id from A to B, both included, by the order of the column. A.., ..B and a single id"
+                            + " do, too. For keys of one column; an id has at most 255 characters.")
     private @Nullable String ids;
 
-    @Option(names = "--user", order = 13, paramLabel = "ID", description = "Rows with this user_id.")
+    @Option(
+            names = "--user",
+            order = 13,
+            paramLabel = "ID",
+            description = "Rows with this user_id, where that is a column of numbers.")
     private @Nullable Long user;
 
-    @Option(names = "--model", order = 14, paramLabel = "ID", description = "Rows with this model_id.")
+    @Option(
+            names = "--model",
+            order = 14,
+            paramLabel = "ID",
+            description = "Rows with this model_id, where that is a column of numbers.")
     private @Nullable Long model;
 
     /**

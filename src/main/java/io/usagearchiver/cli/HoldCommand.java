@@ -23,7 +23,8 @@ import picocli.CommandLine.Spec;
         description = {
             "Keeps expired rows in the hot table, such as those of a user in a lawsuit.",
             "It counts at once: when this returns, no running sweep can still archive one of them. Rows that are archived"
-                    + " already stay archived; 'restore' takes them back."
+                    + " already stay archived; 'restore' takes them back.",
+            "The rows are compared with the live table first: what none of them can match is refused, and no hold is set."
         },
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {

@@ -18,7 +18,10 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         sortOptions = false,
         versionProvider = Main.Version.class,
-        description = {"Lists the holds that count now, newest first."},
+        description = {
+            "Lists the holds that count now, newest first, and which of them cannot be honoured: as long as there is one,"
+                    + " sweeps archive nothing."
+        },
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {"0:Done.", "1:A fault.", "2:Bad usage or settings."})
 final class HoldsCommand implements Callable<Integer> {

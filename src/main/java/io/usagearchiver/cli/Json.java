@@ -23,8 +23,14 @@ final class Json {
         }
     }
 
-    /** A naive moment in ISO 8601 with its zone, UTC; null where there is none. */
+    /** A naive moment in ISO 8601 with its zone, UTC, or an infinite one; null where there is none. */
     static @Nullable String instant(@Nullable LocalDateTime moment) {
-        return moment == null ? null : moment.toInstant(ZoneOffset.UTC).toString();
+        if (moment == null) {
+            return null;
+        }
+        if (moment.equals(LocalDateTime.MAX) || moment.equals(LocalDateTime.MIN)) {
+            return Report.text(moment);
+        }
+        return moment.toInstant(ZoneOffset.UTC).toString();
     }
 }

@@ -19,7 +19,7 @@ import picocli.CommandLine.Spec;
         versionProvider = Main.Version.class,
         description = {
             "Ends a hold. Sweeps that begin from now on archive its rows, if they are expired.",
-            "To release a hold that has ended changes nothing."
+            "To release a hold that has ended changes nothing. One that cannot be honoured can be released, too."
         },
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {

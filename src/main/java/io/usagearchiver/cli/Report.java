@@ -95,9 +95,14 @@ final class Report {
         return String.format(Locale.ROOT, rows == 1 ? "%,d row" : "%,d rows", rows);
     }
 
-    /** A naive moment as PostgreSQL writes it. */
+    /** A naive moment as PostgreSQL writes it; the least and the greatest are its infinite ones. */
     static String text(LocalDateTime moment) {
-        return moment.toString().replace('T', ' ');
+        if (moment.equals(LocalDateTime.MAX)) {
+            return "infinity";
+        }
+        return moment.equals(LocalDateTime.MIN)
+                ? "-infinity"
+                : moment.toString().replace('T', ' ');
     }
 
     static long perSecond(long rows, Duration elapsed) {

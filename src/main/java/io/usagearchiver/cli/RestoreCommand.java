@@ -122,7 +122,7 @@ final class RestoreCommand implements Callable<Integer> {
             return NOT_FINISHED;
         } catch (SweepFailedException e) {
             if (e.result() != null) {
-                RestoreResult failed = new RestoreResult(e.result(), null);
+                RestoreResult failed = new RestoreResult(e.result(), e.hold());
                 print(json ? RestoreReport.json(failed) : RestoreReport.text(failed, filter));
             }
             throw e;

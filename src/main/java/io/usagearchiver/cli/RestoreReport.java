@@ -8,6 +8,7 @@ import io.usagearchiver.Hold;
 import io.usagearchiver.RestorePreview;
 import io.usagearchiver.RestoreResult;
 import io.usagearchiver.RowFilter;
+import io.usagearchiver.StopReason;
 import io.usagearchiver.SweepProgress;
 import io.usagearchiver.SweepResult;
 import java.time.LocalDateTime;
@@ -30,6 +31,9 @@ final class RestoreReport {
         Hold hold = result.hold();
         if (hold != null) {
             line(text, "  hold              %d, %s: %s", hold.id(), lasting(hold), hold.reason());
+            if (counts.stopReason() != StopReason.DRAINED) {
+                line(text, "                    it stays; 'usage-archiver release %d' ends it", hold.id());
+            }
         }
         line(
                 text,
@@ -95,17 +99,19 @@ final class RestoreReport {
                 hold.table(),
                 lasting(hold),
                 hold.reason(),
-                hold.filter());
+                filter(hold));
+    }
+
+    private static String filter(Hold hold) {
+        RowFilter filter = hold.filter();
+        return filter == null ? "not to be told" : filter.toString();
     }
 
     static String text(List<Hold> holds) {
         if (holds.isEmpty()) {
             return "There are no holds.";
         }
-        int width = holds.stream()
-                .mapToInt(hold -> hold.filter().toString().length())
-                .max()
-                .orElse(0);
+        int width = holds.stream().mapToInt(hold -> filter(hold).length()).max().orElse(0);
         String columns = "%4s  %-16s  %-16s  %-" + Math.max(width, "rows".length()) + "s  %s";
         StringBuilder text = new StringBuilder();
         line(text, columns, "hold", "since (UTC)", "until (UTC)", "rows", "reason");
@@ -115,8 +121,15 @@ final class RestoreReport {
                 hold.id(),
                 minute(hold.createdAt()),
                 ending(hold),
-                hold.filter(),
+                filter(hold),
                 hold.reason() + " (" + hold.createdBy() + ")"));
+        holds.stream()
+                .filter(hold -> hold.active() && hold.problem() != null)
+                .forEach(hold -> line(
+                        text,
+                        "Hold %d cannot be honoured, so that sweeps archive nothing: %s; correct its row, or release it",
+                        hold.id(),
+                        hold.problem()));
         return text.toString().stripTrailing();
     }
 
@@ -137,7 +150,8 @@ final class RestoreReport {
     }
 
     private static String minute(LocalDateTime moment) {
-        return String.format("%.16s", Report.text(moment));
+        // Also of years with a sign; an infinite one has no minute.
+        return Report.text(moment).replaceFirst("^([+-]?\\d+-\\d\\d-\\d\\d \\d\\d:\\d\\d).*", "$1");
     }
 
     static String json(RestoreResult result) {
@@ -166,12 +180,12 @@ final class RestoreReport {
         members.put("holdId", hold.id());
         members.put("table", hold.table());
         members.put("active", hold.active());
-        members.put("from", Json.instant(filter.from()));
-        members.put("to", Json.instant(filter.to()));
-        members.put("minId", filter.minId());
-        members.put("maxId", filter.maxId());
-        members.put("userId", filter.userId());
-        members.put("modelId", filter.modelId());
+        members.put("from", filter == null ? null : Json.instant(filter.from()));
+        members.put("to", filter == null ? null : Json.instant(filter.to()));
+        members.put("minId", filter == null ? null : filter.minId());
+        members.put("maxId", filter == null ? null : filter.maxId());
+        members.put("userId", filter == null ? null : filter.userId());
+        members.put("modelId", filter == null ? null : filter.modelId());
         members.put("reason", hold.reason());
         members.put("createdBy", hold.createdBy());
         members.put("node", hold.node());
@@ -179,6 +193,7 @@ final class RestoreReport {
         members.put("until", Json.instant(hold.until()));
         members.put("releasedAt", Json.instant(hold.releasedAt()));
         members.put("releasedBy", hold.releasedBy());
+        members.put("problem", hold.problem());
         return Json.of(members);
     }
 }

@@ -11,8 +11,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
@@ -29,7 +31,8 @@ final class SqlScript {
     private static final Pattern INDEX =
             Pattern.compile("CREATE (?:UNIQUE )?INDEX IF NOT EXISTS (\\w+) ON (\\w+)\\.\\w+ .*");
     private static final Pattern CHECK =
-            Pattern.compile("ALTER TABLE (\\S+) DROP CONSTRAINT IF EXISTS (\\w+), ADD CONSTRAINT \\2 CHECK \\((.+)\\)");
+            Pattern.compile("ALTER TABLE (\\S+) DROP CONSTRAINT IF EXISTS (\\w+), ADD CONSTRAINT \\2 CHECK"
+                    + " \\((.+)\\)(?: NOT VALID)?");
     private static final Pattern LITERAL = Pattern.compile("'[^']*'");
     private static final Pattern FUNCTION = Pattern.compile("CREATE OR REPLACE FUNCTION ([\\w.]+)\\(.*");
     /** Not within a function. */
@@ -107,7 +110,11 @@ final class SqlScript {
         }
         Matcher check = CHECK.matcher(statement);
         if (check.matches()) {
-            return LITERAL.matcher(check.group(3)).results().allMatch(literal -> checks(tx, check, literal.group()));
+            // Each definition has the empty text in it: without a value, that there is such a constraint is enough.
+            return Stream.concat(
+                            Stream.of(""),
+                            LITERAL.matcher(check.group(3)).results().map(MatchResult::group))
+                    .allMatch(literal -> checks(tx, check, literal));
         }
         Matcher column = COLUMN.matcher(statement);
         if (column.matches()) {
@@ -121,7 +128,7 @@ final class SqlScript {
         return holds(tx, DSL.condition("to_regclass({0}) is not null", DSL.val(relation)));
     }
 
-    /** Whether the constraint that a statement replaces knows a value of its list. */
+    /** Whether the constraint that a statement replaces is there, and knows a value of its list. */
     private static boolean checks(DSLContext tx, Matcher check, String literal) {
         return holds(
                 tx,

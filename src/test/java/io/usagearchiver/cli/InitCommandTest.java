@@ -57,7 +57,7 @@ class InitCommandTest {
         assertThat(tables()).containsExactly("usage_archive_baseline", "usage_archive_hold", "usage_archive_sweep");
         assertThat(run.out().lines().filter(line -> !line.startsWith("  Position")))
                 .containsExactly(
-                        "02-ledger.sql: 8 applied, 1 stood already",
+                        "02-ledger.sql: 11 applied, 1 stood already",
                         "  CREATE TABLE public.usage_archive_sweep",
                         "  CREATE UNIQUE INDEX usage_archive_sweep_running ON public.usage_archive_sweep",
                         "  CREATE INDEX usage_archive_sweep_history ON public.usage_archive_sweep",
@@ -65,6 +65,9 @@ class InitCommandTest {
                         "  ALTER TABLE public.usage_archive_sweep ADD COLUMN holds_version",
                         "  ALTER TABLE public.usage_archive_sweep ADD COLUMN live_until",
                         "  CREATE TABLE public.usage_archive_hold",
+                        "  ALTER TABLE public.usage_archive_hold REPLACE CONSTRAINT usage_archive_hold_table",
+                        "  ALTER TABLE public.usage_archive_hold REPLACE CONSTRAINT usage_archive_hold_ages",
+                        "  ALTER TABLE public.usage_archive_hold REPLACE CONSTRAINT usage_archive_hold_end",
                         "  CREATE TABLE public.usage_archive_baseline",
                         "07-status.sql: 2 applied, 0 stood already",
                         "  CREATE FUNCTION public.usage_archive_backlog",
@@ -113,11 +116,11 @@ class InitCommandTest {
                 + " ADD CONSTRAINT usage_archive_sweep_state CHECK (state IN ('RUNNING', 'DRAINED'))");
         assertThat(initAsOwner(EVERYTHING).out())
                 .contains(
-                        "02-ledger.sql: 1 applied, 8 stood already",
+                        "02-ledger.sql: 1 applied, 11 stood already",
                         "  ALTER TABLE public.usage_archive_sweep REPLACE CONSTRAINT usage_archive_sweep_state");
         db.execute("INSERT INTO usage_archive_sweep (table_name, state, node, fired_by, cutoff, started_at)"
                 + " VALUES ('t', 'OUTSIDE_WINDOW', 'n', 'f', '2020-01-01', '2020-01-01')");
-        assertThat(initAsOwner(EVERYTHING).out()).contains("02-ledger.sql: 0 applied, 9 stood already");
+        assertThat(initAsOwner(EVERYTHING).out()).contains("02-ledger.sql: 0 applied, 12 stood already");
     }
 
     @Test
@@ -129,7 +132,7 @@ class InitCommandTest {
         assertThat(initAsOwner(EVERYTHING).out().lines())
                 .containsExactly(
                         "01-usage-tables.sql: 0 applied, 18 stood already",
-                        "02-ledger.sql: 2 applied, 7 stood already",
+                        "02-ledger.sql: 2 applied, 10 stood already",
                         "  CREATE INDEX usage_archive_sweep_history ON public.usage_archive_sweep",
                         "  ALTER TABLE public.usage_archive_sweep ADD COLUMN direction",
                         "03-quartz-tables.sql: 1 applied, 31 stood already",

@@ -86,6 +86,21 @@ class OperatorCommandsTest {
     }
 
     @Test
+    void a_plan_with_a_hold_that_cannot_be_honoured_says_so_and_exits_with_1() {
+        insertExpired(1, 10);
+        db.execute("INSERT INTO usage_archive_hold (table_name, user_id, reason, created_by, node, created_at)"
+                + " VALUES ('public.model_usage_details', 99999999999, 'by hand', 'dba', 'psql', now())");
+        CommandRun run = run("plan");
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(run.out())
+                .contains(
+                        "\n  schema        REFUSED:\n    - holds public.usage_archive_hold has hold 1, which cannot be"
+                                + " honoured: user_id 99999999999: the column of public.model_usage_details is integer")
+                .contains("release it: usage-archiver release 1\n")
+                .endsWith("A sweep would fail, and change nothing.\n");
+    }
+
+    @Test
     void a_plan_in_json_is_one_object_with_exactly_these_members() {
         insertExpired(1, 3);
         conflictAndTwin();

@@ -109,7 +109,8 @@ class RestoreCommandTest {
 
         assertThat(run("release", "1").out())
                 .matches("Hold 1 of public.model_usage_details, released .* UTC by usage_restorer: lawsuit 4711\n.*\n");
-        db.execute("UPDATE usage_archive_hold SET hold_until = '2020-01-01' WHERE hold_id = 2");
+        db.execute("UPDATE usage_archive_hold SET created_at = '2019-01-01', hold_until = '2020-01-01'"
+                + " WHERE hold_id = 2");
         assertThat(run("holds").out()).isEqualTo("There are no holds.\n");
         assertThat(run("holds", "--all").out()).contains("2020-01-01 00:00 (over)", "released");
     }
@@ -128,6 +129,9 @@ class RestoreCommandTest {
             restore --user x --dry-run | Invalid value for option '--user'
             hold --user 7 | Missing required option: '--reason=TEXT'
             hold --reason x | Which rows?
+            hold --reason x --user 99999999999 | user_id 99999999999: the column of public.model_usage_details is integer, which has no such value
+            restore --user 99999999999 --hold-until 2100-01-01 | user_id 99999999999: the column of
+            restore --model 99999999999 --dry-run | model_id 99999999999: the column of
             release 77 | hold 77: there is no such hold on public.model_usage_details
             release x | Invalid value for positional parameter
             """)
@@ -139,6 +143,48 @@ class RestoreCommandTest {
         assertThat(hotIds()).isNull();
         assertThat(db.number("SELECT (SELECT count(*) FROM usage_archive_hold) + count(*) FROM usage_archive_sweep"))
                 .isZero();
+    }
+
+    @Test
+    void a_hold_that_cannot_be_honoured_is_listed_and_released() {
+        db.execute(
+                "INSERT INTO usage_archive_hold (table_name, id_min, hold_until, reason, created_by, node, created_at)"
+                        + " VALUES ('public.model_usage_details', 'abc', 'infinity', 'by hand', 'dba', 'psql', '-infinity')");
+        CommandRun sweep = CommandRun.of("sweep", "--config", file);
+        assertThat(sweep.exitCode()).isEqualTo(1);
+        assertThat(sweep.err())
+                .contains("Archival of public.model_usage_details is disabled", "has hold 1, which cannot be honoured");
+        CommandRun list = run("holds");
+        assertThat(list.err()).isEmpty();
+        assertThat(list.out()).matches("""
+                        hold  since \\(UTC\\) +until \\(UTC\\) +rows +reason
+                           1  -infinity         open              ids abc\\.\\. +by hand \\(dba\\)
+                        Hold 1 cannot be honoured, so that sweeps archive nothing: id abc: not a key .*; correct its row, or release it
+                        """);
+        assertThat(run("holds", "--json").out())
+                .contains(
+                        "\"minId\":\"abc\"", "\"createdAt\":\"-infinity\"", "\"until\":null", "\"problem\":\"id abc: ");
+        assertThat(run("release", "1").out()).startsWith("Hold 1 of public.model_usage_details, released ");
+        assertThat(CommandRun.of("sweep", "--config", file).exitCode()).isZero();
+    }
+
+    @Test
+    void a_restore_that_fails_or_is_not_finished_tells_of_the_hold_that_stays() {
+        db.execute("CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+                + " $$ BEGIN RAISE 'no space' USING ERRCODE = '53100'; END $$; CREATE TRIGGER full_disk BEFORE INSERT ON"
+                + " model_usage_details FOR EACH STATEMENT EXECUTE FUNCTION full_disk()");
+        CommandRun failed = run("restore", "--ids", "1..2", "--hold-until", "2100-01-01");
+        assertThat(failed.exitCode()).isEqualTo(1);
+        assertThat(failed.out())
+                .contains(
+                        "FAILED, what was committed before the fault stands",
+                        "  hold              1, until 2100-01-01 00:00 UTC: restored",
+                        "it stays; 'usage-archiver release 1' ends it");
+        assertThat(failed.err())
+                .contains("no space", "Hold 1, which it had set, stays: usage-archiver release 1 ends it");
+        CommandRun json = run("restore", "--ids", "1..2", "--hold-until", "2100-01-01", "--json");
+        assertThat(json.exitCode()).isEqualTo(1);
+        assertThat(json.out()).contains("\"stopReason\":\"FAILED\"").endsWith("\"holdId\":2}\n");
     }
 
     @Test
