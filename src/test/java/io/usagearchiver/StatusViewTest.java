@@ -227,13 +227,16 @@ class StatusViewTest {
         String grafana = role("reader_" + roles.size());
         db.execute("GRANT SELECT ON usage_archive_status TO " + grafana + ";"
                 + " GRANT EXECUTE ON FUNCTION usage_archive_backlog(timestamp) TO " + grafana);
+        String backlog;
         try {
-            assertThat(as(grafana, BACKLOG)).isNull();
+            backlog = as(grafana, BACKLOG);
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }
         assertThat(db.strings("SELECT rolsuper FROM pg_roles WHERE rolname = '" + unquoted(application) + "'"))
+                .as("superuser")
                 .containsExactly("f");
+        assertThat(backlog).isNull();
     }
 
     /** A new role, quoted. */
