@@ -2,6 +2,13 @@
 -- there is nothing here to do. Safe to apply again.
 --
 -- Times are naive UTC. A row's age is COALESCE(completed_at, created_at).
+
+-- Nothing on the caller's search path is meant here: whoever may create objects there could have his own run instead.
+-- [jooq ignore start]
+SELECT pg_catalog.set_config('usage_archiver.search_path', pg_catalog.current_setting('search_path'), false);
+SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
+-- [jooq ignore stop]
+
 CREATE TABLE IF NOT EXISTS public.model_usage_details (
     id serial PRIMARY KEY,
     user_id integer,
@@ -84,3 +91,7 @@ CREATE INDEX IF NOT EXISTS ix_model_usage_details_archive_api_key_id ON public.m
 CREATE INDEX IF NOT EXISTS ix_model_usage_details_archive_model_route_id ON public.model_usage_details_archive (model_route_id);
 CREATE INDEX IF NOT EXISTS ix_model_usage_details_archive_completed_at ON public.model_usage_details_archive (completed_at);
 CREATE INDEX IF NOT EXISTS ix_model_usage_details_archive_created_at ON public.model_usage_details_archive (created_at);
+
+-- [jooq ignore start]
+SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('usage_archiver.search_path'), false);
+-- [jooq ignore stop]

@@ -3,6 +3,11 @@
 --
 -- Quartz finds them by the search path of the job store's connections (tablePrefix QRTZ_); nothing but the
 -- job store uses them.
+
+-- Nothing on the caller's search path is meant here: whoever may create objects there could have his own run instead.
+SELECT pg_catalog.set_config('usage_archiver.search_path', pg_catalog.current_setting('search_path'), false);
+SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
+
 CREATE TABLE IF NOT EXISTS public.qrtz_job_details (
     sched_name varchar(120) NOT NULL,
     job_name varchar(200) NOT NULL,
@@ -159,3 +164,5 @@ CREATE INDEX IF NOT EXISTS idx_qrtz_ft_tg ON public.qrtz_fired_triggers (sched_n
 INSERT INTO public.qrtz_locks (sched_name, lock_name)
 VALUES (:'scheduler', 'TRIGGER_ACCESS'), (:'scheduler', 'STATE_ACCESS')
 ON CONFLICT (sched_name, lock_name) DO NOTHING;
+
+SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('usage_archiver.search_path'), false);

@@ -12,8 +12,17 @@ GRANT UPDATE (updated_at) ON public.model_usage_details TO :"role";
 GRANT SELECT, INSERT ON public.model_usage_details_archive TO :"role";
 GRANT UPDATE (updated_at) ON public.model_usage_details_archive TO :"role";
 
--- Ledger: no DELETE here either.
-GRANT SELECT, INSERT, UPDATE ON public.usage_archive_sweep TO :"role";
+-- Ledger: what a sweep writes and no other column, so that neither a row's table and beginning nor the count of holds can
+-- be changed; no DELETE here either. The REVOKE takes back what earlier versions of this file gave, for all columns; in
+-- one transaction, so that a sweep that runs is never without.
+BEGIN;
+REVOKE INSERT, UPDATE ON public.usage_archive_sweep FROM :"role";
+GRANT SELECT ON public.usage_archive_sweep TO :"role";
+GRANT INSERT (table_name, direction, state, node, fired_by, cutoff, started_at, finished_at, live_until)
+    ON public.usage_archive_sweep TO :"role";
+GRANT UPDATE (state, batches, rows_moved, rows_already_archived, rows_in_conflict, rows_rejected, last_batch_at,
+    live_until, finished_at, message) ON public.usage_archive_sweep TO :"role";
+COMMIT;
 
 -- Holds: sweeps pass over the rows that they name. Setting and releasing them takes 06-restore-grants.sql.
 GRANT SELECT ON public.usage_archive_hold TO :"role";

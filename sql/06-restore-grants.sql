@@ -12,8 +12,19 @@ GRANT UPDATE (updated_at) ON public.model_usage_details_archive TO :"role";
 GRANT SELECT, INSERT ON public.model_usage_details TO :"role";
 GRANT UPDATE (updated_at) ON public.model_usage_details TO :"role";
 
--- Ledger: a restore is a row there, too, and a hold tells a running sweep of itself.
-GRANT SELECT, INSERT, UPDATE ON public.usage_archive_sweep TO :"role";
+-- Ledger: a restore is a row there, too, and a hold tells a running sweep of itself. By column, as in 04-grants.sql.
+BEGIN;
+REVOKE INSERT, UPDATE ON public.usage_archive_sweep FROM :"role";
+GRANT SELECT ON public.usage_archive_sweep TO :"role";
+GRANT INSERT (table_name, direction, state, node, fired_by, cutoff, started_at, finished_at, live_until)
+    ON public.usage_archive_sweep TO :"role";
+GRANT UPDATE (state, batches, rows_moved, rows_already_archived, rows_in_conflict, rows_rejected, last_batch_at,
+    live_until, finished_at, message, holds_version) ON public.usage_archive_sweep TO :"role";
 
--- Holds: set, and release; the history stays.
-GRANT SELECT, INSERT, UPDATE ON public.usage_archive_hold TO :"role";
+-- Holds: set, and release. What a hold says stays as it was set, and the history stays.
+REVOKE INSERT, UPDATE ON public.usage_archive_hold FROM :"role";
+GRANT SELECT ON public.usage_archive_hold TO :"role";
+GRANT INSERT (table_name, age_from, age_to, id_min, id_max, user_id, model_id, reason, created_by, node, created_at,
+    hold_until) ON public.usage_archive_hold TO :"role";
+GRANT UPDATE (released_at, released_by) ON public.usage_archive_hold TO :"role";
+COMMIT;

@@ -3,6 +3,13 @@
 --
 -- A column that GPUStack adds to both tables later, such as consumer_principal_kind of 2.2.2, is moved like all others.
 -- Times are naive UTC. A row's age is bucket_start, so all rows of an hour are of one age.
+
+-- Nothing on the caller's search path is meant here: whoever may create objects there could have his own run instead.
+-- [jooq ignore start]
+SELECT pg_catalog.set_config('usage_archiver.search_path', pg_catalog.current_setting('search_path'), false);
+SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
+-- [jooq ignore stop]
+
 CREATE TABLE IF NOT EXISTS public.metered_usage (
     id serial PRIMARY KEY,
     owner_principal_id integer,
@@ -72,3 +79,7 @@ CREATE INDEX IF NOT EXISTS ix_metered_usage_archive_consumer_principal_id_bucket
 CREATE INDEX IF NOT EXISTS ix_metered_usage_archive_resource_type_meter_bucket ON public.metered_usage_archive (resource_type, meter_key, bucket_start);
 CREATE INDEX IF NOT EXISTS ix_metered_usage_archive_sku_bucket ON public.metered_usage_archive (sku, bucket_start);
 CREATE INDEX IF NOT EXISTS ix_metered_usage_archive_creator_id_bucket ON public.metered_usage_archive (creator_id, bucket_start);
+
+-- [jooq ignore start]
+SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('usage_archiver.search_path'), false);
+-- [jooq ignore stop]

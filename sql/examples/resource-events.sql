@@ -3,6 +3,13 @@
 --
 -- A column that GPUStack adds to both tables later, such as consumer_principal_kind of 2.2.2, is moved like all others.
 -- Times are naive UTC. A row's age is occurred_at.
+
+-- Nothing on the caller's search path is meant here: whoever may create objects there could have his own run instead.
+-- [jooq ignore start]
+SELECT pg_catalog.set_config('usage_archiver.search_path', pg_catalog.current_setting('search_path'), false);
+SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false);
+-- [jooq ignore stop]
+
 CREATE TABLE IF NOT EXISTS public.resource_events (
     id serial PRIMARY KEY,
     occurred_at timestamp NOT NULL,
@@ -59,3 +66,7 @@ CREATE INDEX IF NOT EXISTS ix_resource_events_archive_occurred_at ON public.reso
 CREATE INDEX IF NOT EXISTS ix_resource_events_archive_owner_principal_id ON public.resource_events_archive (owner_principal_id);
 CREATE INDEX IF NOT EXISTS ix_resource_events_archive_creator_id ON public.resource_events_archive (creator_id);
 CREATE INDEX IF NOT EXISTS ix_resource_events_archive_resource_lookup ON public.resource_events_archive (resource_type, resource_id, occurred_at);
+
+-- [jooq ignore start]
+SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('usage_archiver.search_path'), false);
+-- [jooq ignore stop]

@@ -3,6 +3,7 @@ package io.usagearchiver;
 import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_HOLD;
 import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 
+import io.usagearchiver.generated.tables.UsageArchiveSweep;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -14,6 +15,31 @@ import org.jooq.impl.DSL;
 
 /** What the role of a session lacks of the rights that a sweep needs: those of {@code sql/04-grants.sql}, for any pair. */
 final class GrantCheck {
+    private static final UsageArchiveSweep L = USAGE_ARCHIVE_SWEEP;
+    /** What a sweep writes of its row in the ledger: first, and then. */
+    private static final List<Field<?>> OPENING = List.of(
+            L.TABLE_NAME,
+            L.DIRECTION,
+            L.STATE,
+            L.NODE,
+            L.FIRED_BY,
+            L.CUTOFF,
+            L.STARTED_AT,
+            L.FINISHED_AT,
+            L.LIVE_UNTIL);
+
+    private static final List<Field<?>> COUNTING = List.of(
+            L.STATE,
+            L.BATCHES,
+            L.ROWS_MOVED,
+            L.ROWS_ALREADY_ARCHIVED,
+            L.ROWS_IN_CONFLICT,
+            L.ROWS_REJECTED,
+            L.LAST_BATCH_AT,
+            L.LIVE_UNTIL,
+            L.FINISHED_AT,
+            L.MESSAGE);
+
     private final DSLContext tx;
     private final ArchivePair<?> pair;
 
@@ -50,8 +76,8 @@ final class GrantCheck {
                         need(pair.archive(), "INSERT"),
                         anyColumn(pair.archive()),
                         need(USAGE_ARCHIVE_SWEEP, "SELECT"),
-                        need(USAGE_ARCHIVE_SWEEP, "INSERT"),
-                        need(USAGE_ARCHIVE_SWEEP, "UPDATE"),
+                        needColumns("INSERT", OPENING),
+                        needColumns("UPDATE", COUNTING),
                         need(USAGE_ARCHIVE_HOLD, "SELECT"))
                 .flatMap(List::stream)
                 .toList();
@@ -61,6 +87,21 @@ final class GrantCheck {
         boolean missing =
                 lacks("has_table_privilege(to_regclass({0}), {1})", Shape.regclass(table), DSL.val(privilege));
         return missing ? List.of(grant(privilege, table)) : List.of();
+    }
+
+    private List<String> needColumns(String privilege, List<Field<?>> columns) {
+        String[] names = columns.stream().map(Field::getName).toArray(String[]::new);
+        String missing = tx
+                .fetch(
+                        "select a.attname from pg_catalog.pg_attribute a where a.attrelid = to_regclass({0})"
+                                + " and a.attname = any ({1}) and not has_column_privilege(a.attrelid, a.attnum, {2})"
+                                + " order by a.attnum",
+                        Shape.regclass(L), DSL.val(names), DSL.val(privilege))
+                .getValues(0, String.class)
+                .stream()
+                .map(this::quoted)
+                .collect(Collectors.joining(", "));
+        return missing.isEmpty() ? List.of() : List.of(grant(privilege + " (" + missing + ")", L));
     }
 
     /** {@code FOR UPDATE} and {@code FOR SHARE} ask for UPDATE on one column at least. */

@@ -6,12 +6,15 @@ import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Table;
 import org.jooq.exception.DataAccessException;
+import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +27,7 @@ final class LedgerCheck {
     private final DSLContext tx;
     private final List<@Nullable LiveTable> live;
     private final List<String> differences = new ArrayList<>();
+    private final Map<String, String> types = new HashMap<>();
 
     /**
      * A check.
@@ -65,10 +69,16 @@ final class LedgerCheck {
         if (found.kind() != null) {
             differ(side, name, "is " + found.kind() + "; it must be a permanent ordinary table");
         }
-        Arrays.stream(table.fields())
-                .map(Field::getName)
-                .filter(column -> !found.columns().containsKey(column))
-                .forEach(column -> differ(side, name, "lacks column " + column + APPLY));
+        for (Field<?> field : table.fields()) {
+            LiveTable.Column column = found.columns().get(field.getName());
+            String type = types.computeIfAbsent(PlainType.name(field.getDataType()), this::typeOf);
+            if (column == null) {
+                differ(side, name, "lacks column " + field.getName() + APPLY);
+            } else if (!column.baseType().equals(type)) {
+                // A moment of another type would be another moment, a hold would seem to have ended.
+                differ(side, name, "column " + field.getName() + " is " + column.type() + "; it must be " + type);
+            }
+        }
         if (found.rowSecurity()) {
             differ(side, name, "has row security that applies to this role: rows could be passed over unseen");
         }
@@ -82,6 +92,12 @@ final class LedgerCheck {
                                 .map(LiveTable.Rule::title))
                 .forEach(title ->
                         differ(side, name, "has " + title + ", which could change or swallow what is written"));
+    }
+
+    /** How the catalog calls a type. */
+    private String typeOf(String generated) {
+        return tx.fetchSingle("select format_type(to_regtype({0}), null)", DSL.val(generated))
+                .get(0, String.class);
     }
 
     /** A sweep that cannot write why it stopped would stay RUNNING in the ledger. */

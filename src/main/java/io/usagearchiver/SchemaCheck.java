@@ -220,9 +220,13 @@ final class SchemaCheck {
 
     /** A role that may not restore is told so before it supersedes a sweep. */
     private void checkPrivilege(String side, Table<?> table, String privilege) {
+        // On our own tables it is granted by column.
+        String of = table.equals(USAGE_ARCHIVE_HOLD) ? "any_column" : "table";
         Boolean granted = tx.select(DSL.field(
-                        "has_table_privilege(to_regclass({0}), {1})",
-                        Boolean.class, Shape.regclass(table), DSL.val(privilege)))
+                        "has_" + of + "_privilege(to_regclass({0}), {1})",
+                        Boolean.class,
+                        Shape.regclass(table),
+                        DSL.val(privilege)))
                 .fetchSingle()
                 .value1();
         if (Boolean.FALSE.equals(granted)) {

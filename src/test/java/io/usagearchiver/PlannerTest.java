@@ -183,8 +183,13 @@ class PlannerTest {
             INSERT ON model_usage_details_archive              | INSERT ON public.model_usage_details_archive
             UPDATE (updated_at) ON model_usage_details_archive | UPDATE (updated_at) ON public.model_usage_details_archive
             SELECT ON usage_archive_sweep                      | SELECT ON public.usage_archive_sweep
-            INSERT ON usage_archive_sweep                      | INSERT ON public.usage_archive_sweep
-            UPDATE ON usage_archive_sweep                      | UPDATE ON public.usage_archive_sweep
+            INSERT (node, cutoff) ON usage_archive_sweep       | INSERT (node, cutoff) ON public.usage_archive_sweep
+            UPDATE (batches) ON usage_archive_sweep            | UPDATE (batches) ON public.usage_archive_sweep
+            INSERT ON usage_archive_sweep                      | INSERT (table_name, state, node, fired_by, cutoff, \
+            started_at, finished_at, direction, live_until) ON public.usage_archive_sweep
+            UPDATE ON usage_archive_sweep                      | UPDATE (state, batches, rows_moved, \
+            rows_already_archived, rows_in_conflict, rows_rejected, last_batch_at, finished_at, message, live_until) \
+            ON public.usage_archive_sweep
             SELECT ON usage_archive_hold                       | SELECT ON public.usage_archive_hold
             USAGE ON SCHEMA public                             | USAGE ON SCHEMA public
             """)

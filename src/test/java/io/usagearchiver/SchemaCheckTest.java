@@ -339,6 +339,8 @@ class SchemaCheckTest {
             ALTER TABLE LEDGER ENABLE ROW LEVEL SECURITY | ledger public.LEDGER has row security that applies to this role: rows could be passed over unseen
             ALTER TABLE HOLDS ENABLE ROW LEVEL SECURITY | holds public.HOLDS has row security that applies to this role: rows could be passed over unseen
             ALTER TABLE BASELINE ENABLE ROW LEVEL SECURITY | baseline public.BASELINE has row security that applies to this role: rows could be passed over unseen
+            ALTER TABLE HOLDS ALTER hold_until TYPE timestamptz | holds public.HOLDS column hold_until is timestamp with time zone; it must be timestamp without time zone
+            ALTER TABLE HOLDS ALTER user_id TYPE text | holds public.HOLDS column user_id is text; it must be bigint
             CREATE TRIGGER t BEFORE UPDATE ON LEDGER FOR EACH ROW EXECUTE FUNCTION f() | ledger public.LEDGER has trigger t, which could change or swallow what is written
             CREATE TRIGGER t BEFORE INSERT ON LEDGER FOR EACH ROW EXECUTE FUNCTION f() | ledger public.LEDGER has trigger t, which could change or swallow what is written
             CREATE TRIGGER t AFTER UPDATE ON LEDGER REFERENCING NEW TABLE AS counted FOR EACH STATEMENT EXECUTE FUNCTION f() | ledger public.LEDGER has trigger t, which could change or swallow what is written

@@ -9,13 +9,12 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
-import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
-/** The ledger as the least-privileged role reads it, and as the view shows it. */
+/** The ledger as the least-privileged role reads it. */
 class SweepHistoryTest {
     @AutoClose
     private final TestDatabase db = TestDatabase.create();
@@ -95,95 +94,6 @@ class SweepHistoryTest {
         assertThatThrownBy(() -> newest(1))
                 .isInstanceOf(ArchiveException.class)
                 .hasMessageStartingWith("Could not read the ledger: ");
-    }
-
-    @Test
-    void the_view_shows_the_ledger_and_the_backlog_in_the_row_of_the_newest_sweep() {
-        usage.replaceWithExpired(25);
-        Archiver archiver = Archiver.builder(UsageDetails.PAIR, db.archiver()).build();
-        archiver.sweep();
-        archiver.sweep();
-        db.insertUsage("""
-                SELECT i, c, d FROM (VALUES (101, timestamp '2020-02-01', timestamp '2020-01-01'),
-                  (102, null, timestamp '2020-01-01'), (103, timezone('UTC', now()), timestamp '2020-01-01'),
-                  (104, null, timezone('UTC', now()))) v (i, c, d)""");
-        assertThat(db.strings("""
-                SELECT concat_ws(' ', sweep_id, direction, state, rows_moved, newest, backlog_rows, backlog_rows_exact,
-                  backlog_oldest_age, backlog_behind = expired_before - backlog_oldest_age)
-                FROM usage_archive_status"""))
-                .containsExactly("2 ARCHIVE DRAINED 0 t 2 t 2020-01-01 00:00:00 t", "1 ARCHIVE DRAINED 25 f");
-        assertThat(db.strings("SELECT abs(extract(epoch FROM expired_before - (SELECT max(cutoff) FROM"
-                        + " usage_archive_sweep))) < 60 FROM usage_archive_status WHERE newest"))
-                .containsExactly("t");
-    }
-
-    /** Clamped days: 13 months before 31 March is the end of February. */
-    @Test
-    void the_view_knows_the_retention_period_of_the_newest_sweep_in_months() {
-        for (String sweep :
-                List.of("'2025-03-31 10:00', '2024-02-29 10:00'", "'2026-01-31 10:00', '2025-12-31 10:00'")) {
-            db.execute("DELETE FROM usage_archive_sweep; INSERT INTO usage_archive_sweep (table_name, state, node,"
-                    + " fired_by, started_at, cutoff) VALUES ('public.model_usage_details', 'DRAINED', 'n', 'f', "
-                    + sweep
-                    + ")");
-            LocalDateTime started = LocalDateTime.parse(sweep.substring(1, 17).replace(' ', 'T'));
-            int months = started.getMonthValue() == 3 ? 13 : 1;
-            assertThat(db.strings("SELECT expired_before = timezone('UTC', now()) - interval '" + months + " months'"
-                            + " FROM usage_archive_status"))
-                    .containsExactly("t");
-        }
-    }
-
-    @Test
-    void a_role_that_has_nothing_but_the_view_reads_it() throws SQLException {
-        usage.replaceWithExpired(5);
-        usage.archiver().build().sweep();
-        String grafana = "grafana_" + db.name();
-        db.execute(
-                "CREATE ROLE " + grafana + " LOGIN PASSWORD 'x'; GRANT SELECT ON usage_archive_status TO " + grafana);
-        try (Connection connection = java.sql.DriverManager.getConnection(db.url(), grafana, "x");
-                Statement statement = connection.createStatement();
-                ResultSet row = statement.executeQuery("SELECT backlog_rows FROM usage_archive_status")) {
-            assertThat(row.next()).isTrue();
-            assertThat(row.getLong(1)).isZero();
-            assertThatThrownBy(() -> statement.executeQuery("SELECT 1 FROM model_usage_details"))
-                    .hasMessageContaining("permission denied");
-        } finally {
-            db.execute("DROP OWNED BY " + grafana + "; DROP ROLE " + grafana);
-        }
-    }
-
-    @Test
-    void the_view_counts_no_further_than_it_says_and_reads_by_index() throws SQLException {
-        usage.archiver().build().sweep();
-        db.insertUsage("SELECT i, CASE WHEN i % 2 = 0 THEN timestamp '2020-01-01' END, timestamp '2020-01-01' + i *"
-                + " interval '1 second' FROM generate_series(1, 80000) i");
-        String backlog = "SELECT backlog_rows_exact || ' ' || backlog_rows FROM usage_archive_status WHERE newest";
-        // Of the 10,001 oldest by created_at, every other one never completed.
-        assertThat(db.strings(backlog)).containsExactly("false 15002");
-        assertThat(entriesRead(() -> db.strings(backlog))).isBetween(20_000L, 20_100L);
-        db.execute("DELETE FROM model_usage_details WHERE id > 10000");
-        assertThat(db.strings(backlog)).containsExactly("true 10000");
-    }
-
-    /** The application may alter its table, and drop it, as if there were no view. */
-    @Test
-    void the_view_does_not_bind_the_hot_table() {
-        usage.archiver().build().sweep();
-        db.execute("ALTER TABLE model_usage_details ALTER completed_at TYPE timestamptz, DROP COLUMN operation");
-        db.execute("DROP TABLE model_usage_details");
-        assertThat(db.strings("SELECT concat_ws(' ', sweep_id, newest, backlog_rows) FROM usage_archive_status"))
-                .containsExactly("1 t");
-    }
-
-    /** Entries of the hot table's indexes; a session tells what it has read when it is asked to. */
-    private long entriesRead(Runnable action) {
-        String entries = "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'model_usage_details'";
-        db.execute("SELECT pg_stat_force_next_flush()");
-        long before = db.number(entries);
-        action.run();
-        db.execute("SELECT pg_stat_force_next_flush()");
-        return db.number(entries) - before;
     }
 
     private String explain(String settings, String query) throws SQLException {

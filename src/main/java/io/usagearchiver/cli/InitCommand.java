@@ -19,6 +19,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jooq.DSLContext;
 import org.jooq.SQLDialect;
+import org.jooq.conf.Settings;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
@@ -95,6 +96,10 @@ final class InitCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws SchedulerException, SQLException {
+        if (role != null && role.equals(restoreRole)) {
+            throw new BadSettingsException("--role and --restore-role: both are " + role
+                    + ", and must be two roles: the archiver's own may take nothing away from the archive");
+        }
         ConfigFile file = options.read(main.environment());
         Collection<PluginSettings> archivers = options.plugin() == null
                 ? file.archivers().values()
@@ -117,7 +122,8 @@ final class InitCommand implements Callable<Integer> {
     /** Creates what is missing. Returns what there is to tell. */
     private List<String> create(FileDataSource connections, String schedulerName) {
         try (Connection connection = connections.open()) {
-            return DSL.using(connection, SQLDialect.POSTGRES).transactionResult(tx -> apply(tx.dsl(), schedulerName));
+            return DSL.using(connection, SQLDialect.POSTGRES, new Settings())
+                    .transactionResult(tx -> apply(tx.dsl(), schedulerName));
         } catch (SQLException e) {
             throw new ArchiveException("No connection to the database: " + e.getMessage(), e);
         } catch (ArchiveException e) {
@@ -128,6 +134,9 @@ final class InitCommand implements Callable<Integer> {
     }
 
     private List<String> apply(DSLContext tx, String schedulerName) {
+        // First of all: whoever may create in a schema of the search path could have his own function run with our
+        // rights.
+        tx.execute("set local search_path = pg_catalog, pg_temp");
         // Nodes of a cluster may do this at once; and no lock of a table is worth waiting for without end.
         tx.execute("set local lock_timeout = '10s'");
         tx.execute("select pg_advisory_xact_lock(hashtext('usage-archiver init'))");
@@ -154,7 +163,17 @@ final class InitCommand implements Callable<Integer> {
             lines.addAll(SqlScript.read("06-restore-grants.sql", parameters).apply(tx));
         }
         lines.addAll(SqlScript.read("07-status.sql", parameters).apply(tx));
+        lines.addAll(withoutBacklog(tx));
         return lines;
+    }
+
+    /** Why the view shows no backlog, where the role may not give the function to the owner of the hot table. */
+    private static List<String> withoutBacklog(DSLContext tx) {
+        return tx.fetch("""
+                select format('usage_archive_status shows no backlog: as a superuser, ALTER FUNCTION %s OWNER TO %I', f.oid::regprocedure, o.rolname)
+                from pg_catalog.pg_class t join pg_catalog.pg_roles o on o.oid = t.relowner
+                join pg_catalog.pg_proc f on f.oid = to_regprocedure('public.usage_archive_backlog(timestamp)')
+                where t.oid = to_regclass('public.model_usage_details') and t.relowner <> f.proowner""").getValues(0, String.class);
     }
 
     /** Takes the baseline of a pair; in a transaction of its own, since it can take long. Returns what there is to tell. */

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.sql.ResultSet;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -24,6 +25,8 @@ import org.jooq.impl.DSL;
 /**
  * One of the files of {@code sql/}, applied statement by statement. What stands already is not even tried: {@code IF NOT
  * EXISTS} asks for the right to create also where there is nothing to create, and a grant for the right to grant.
+ *
+ * <p>The transaction and its search path are the caller's, who has to keep objects of others off it.
  */
 final class SqlScript {
     // The statements of sql/, white space folded. Anything else there is executed each time.
@@ -34,15 +37,22 @@ final class SqlScript {
             Pattern.compile("ALTER TABLE (\\S+) DROP CONSTRAINT IF EXISTS (\\w+), ADD CONSTRAINT \\2 CHECK"
                     + " \\((.+)\\)(?: NOT VALID)?");
     private static final Pattern LITERAL = Pattern.compile("'[^']*'");
-    private static final Pattern FUNCTION = Pattern.compile("CREATE OR REPLACE FUNCTION ([\\w.]+)\\(.*");
+    /** What is missing is told by a query, as statements. */
+    private static final Pattern MISSING = Pattern.compile(
+            "DO \\$\\$ DECLARE missing text; BEGIN FOR missing IN (.+) LOOP EXECUTE missing; END LOOP; END \\$\\$");
     /** Not within a function. */
     private static final Pattern END = Pattern.compile(";(?=(?:[^$]*\\$\\$[^$]*\\$\\$)*[^$]*$)");
 
-    private static final Pattern VIEW = Pattern.compile("CREATE OR REPLACE VIEW (\\S+) .*");
     private static final Pattern COLUMN = Pattern.compile("ALTER TABLE (\\S+) ADD COLUMN IF NOT EXISTS (\\w+) .*");
     private static final Pattern GRANT = Pattern.compile("GRANT (.+) ON (SCHEMA )?(\\S+) TO :\"role\"");
+    private static final Pattern REVOKE = Pattern.compile("REVOKE (.+) ON (\\S+) FROM :\"role\"");
     private static final Pattern INSERT = Pattern.compile("INSERT INTO (\\S+) .*");
-    private static final Pattern PRIVILEGE = Pattern.compile("(\\w+)(?: \\((\\w+)\\))?");
+    private static final Pattern PRIVILEGE = Pattern.compile("(\\w+)(?: \\(([\\w, ]+)\\))?");
+    /** Of a list of privileges, not of the columns of one. */
+    private static final Pattern COMMA = Pattern.compile(", (?![^(]*\\))");
+    /** What a file does about the transaction and the search path. */
+    private static final Pattern CALLERS_PART = Pattern.compile("BEGIN|COMMIT|SELECT pg_catalog\\.set_config\\(.*");
+
     private static final Pattern PARAMETER = Pattern.compile(":(['\"])(\\w+)\\1");
 
     private static final String INSUFFICIENT_PRIVILEGE = "42501";
@@ -70,7 +80,8 @@ final class SqlScript {
             String sql = new String(in.readAllBytes(), StandardCharsets.UTF_8).replaceAll("(?m)--.*$", "");
             List<String> statements = END.splitAsStream(sql)
                     .map(statement -> statement.strip().replaceAll("\\s+", " "))
-                    .filter(statement -> !statement.isEmpty())
+                    .filter(statement -> !statement.isEmpty()
+                            && !CALLERS_PART.matcher(statement).matches())
                     .toList();
             return new SqlScript(name, statements, parameters);
         } catch (IOException e) {
@@ -81,14 +92,28 @@ final class SqlScript {
     /** Applies what is missing. Returns what was done and how much stood already, line by line. */
     List<String> apply(DSLContext tx) {
         List<String> lines = new ArrayList<>();
+        int standing = 0;
         for (String statement : statements) {
-            if (!stands(tx, statement) && execute(tx, statement)) {
-                lines.add("  " + describe(statement));
-            }
+            List<String> applied = apply(tx, statement);
+            applied.forEach(done -> lines.add("  " + done));
+            standing += applied.isEmpty() ? 1 : 0;
         }
-        int standing = statements.size() - lines.size();
-        lines.add(0, name + ": " + lines.size() + " applied, " + standing + " stood already");
+        lines.add(0, name + ": " + (statements.size() - standing) + " applied, " + standing + " stood already");
         return lines;
+    }
+
+    /** Returns what was done, in a few words. */
+    private List<String> apply(DSLContext tx, String statement) {
+        Matcher missing = MISSING.matcher(statement);
+        if (missing.matches()) {
+            List<String> parts = query(tx, missing.group(1));
+            parts.forEach(part -> execute(tx, part));
+            return parts;
+        }
+        String sql = withParameters(statement);
+        boolean effect = !stands(tx, statement)
+                && (execute(tx, sql) > 0 || !INSERT.matcher(statement).matches());
+        return effect ? List.of(describe(sql)) : List.of();
     }
 
     private boolean stands(DSLContext tx, String statement) {
@@ -96,13 +121,9 @@ final class SqlScript {
         if (table.matches()) {
             return exists(tx, table.group(1));
         }
-        Matcher function = FUNCTION.matcher(statement);
-        if (function.matches()) {
-            return holds(tx, DSL.condition("to_regproc({0}) is not null", DSL.val(function.group(1))));
-        }
-        Matcher view = VIEW.matcher(statement);
-        if (view.matches()) {
-            return exists(tx, view.group(1));
+        Replacement replacement = Replacement.of(statement);
+        if (replacement != null) {
+            return replacement.stands(tx);
         }
         Matcher index = INDEX.matcher(statement);
         if (index.matches()) {
@@ -121,20 +142,28 @@ final class SqlScript {
             return hasColumn(tx, column.group(1), column.group(2));
         }
         Matcher grant = GRANT.matcher(statement);
-        return grant.matches() && granted(tx, grant.group(1).split(", "), grant.group(2) != null, grant.group(3));
+        if (grant.matches()) {
+            return granted(tx, COMMA.split(grant.group(1)), grant.group(2) != null, grant.group(3));
+        }
+        Matcher revoke = REVOKE.matcher(statement);
+        return revoke.matches() && revoked(tx, revoke.group(1).split(", "), revoke.group(2));
     }
 
     private static boolean exists(DSLContext tx, String relation) {
         return holds(tx, DSL.condition("to_regclass({0}) is not null", DSL.val(relation)));
     }
 
-    /** Whether the constraint that a statement replaces is there, and knows a value of its list. */
+    /**
+     * Whether the constraint that a statement replaces is there, knows a value of its list, and compares by no operator of
+     * others.
+     */
     private static boolean checks(DSLContext tx, Matcher check, String literal) {
         return holds(
                 tx,
                 DSL.condition(
                         "exists (select from pg_catalog.pg_constraint where conrelid = to_regclass({0}) and conname = {1}"
-                                + " and position({2} in pg_get_constraintdef(oid)) > 0)",
+                                + " and position({2} in pg_get_constraintdef(oid)) > 0"
+                                + " and position('OPERATOR(' in pg_get_constraintdef(oid)) = 0)",
                         DSL.val(check.group(1)), DSL.val(check.group(2)), DSL.val(literal)));
     }
 
@@ -153,59 +182,83 @@ final class SqlScript {
             if (!privilege.matches()) {
                 throw new IllegalStateException(name + ": not a privilege: " + text);
             }
-            List<Field<?>> arguments = new ArrayList<>(List.of(DSL.val(parameters.get("role")), DSL.val(object)));
-            String column = privilege.group(2);
-            if (column != null) {
-                arguments.add(DSL.val(column));
-            }
-            arguments.add(DSL.val(privilege.group(1)));
-            String of = column != null ? "column" : schema ? "schema" : "table";
-            return holds(tx, DSL.condition("has_" + of + "_privilege({0})", DSL.list(arguments)));
+            String columns = privilege.group(2);
+            return Stream.of(columns == null ? new String[] {""} : columns.split(", "))
+                    .allMatch(column -> granted(tx, privilege.group(1), schema, object, column));
         });
+    }
+
+    private boolean granted(DSLContext tx, String privilege, boolean schema, String object, String column) {
+        List<Field<?>> arguments = new ArrayList<>(List.of(DSL.val(parameters.get("role")), DSL.val(object)));
+        if (!column.isEmpty()) {
+            arguments.add(DSL.val(column));
+        }
+        arguments.add(DSL.val(privilege));
+        String of = !column.isEmpty() ? "column" : schema ? "schema" : "table";
+        return holds(tx, DSL.condition("has_" + of + "_privilege({0})", DSL.list(arguments)));
+    }
+
+    /** Whether the role was not granted any of these privileges on the whole table; its owner has them anyhow. */
+    private boolean revoked(DSLContext tx, String[] privileges, String table) {
+        return holds(
+                tx,
+                DSL.condition(
+                        "not exists (select from pg_catalog.pg_class c cross join aclexplode(c.relacl) acl"
+                                + " join pg_catalog.pg_roles r on r.oid = acl.grantee"
+                                + " where c.oid = to_regclass({0}) and r.rolname = {1} and r.oid <> c.relowner"
+                                + " and acl.privilege_type = any ({2}))",
+                        DSL.val(table), DSL.val(parameters.get("role")), DSL.val(privileges)));
     }
 
     private static boolean holds(DSLContext tx, Condition condition) {
         return tx.fetchExists(DSL.selectOne().where(condition));
     }
 
-    /** Returns whether it did anything. */
-    private boolean execute(DSLContext tx, String statement) {
+    private static List<String> query(DSLContext tx, String sql) {
+        return tx.connectionResult(connection -> {
+            List<String> values = new ArrayList<>();
+            try (Statement plain = connection.createStatement();
+                    ResultSet rows = plain.executeQuery(sql)) {
+                while (rows.next()) {
+                    values.add(rows.getString(1));
+                }
+            }
+            return values;
+        });
+    }
+
+    /** Returns the number of rows. */
+    private static int execute(DSLContext tx, String sql) {
         try {
-            int rows = tx.connectionResult(connection -> {
+            return tx.connectionResult(connection -> {
                 try (Statement plain = connection.createStatement()) {
-                    return plain.executeUpdate(withParameters(statement));
+                    return plain.executeUpdate(sql);
                 }
             });
-            return rows > 0 || !INSERT.matcher(statement).matches();
         } catch (DataAccessException e) {
             String hint = INSUFFICIENT_PRIVILEGE.equals(e.sqlState())
                     ? "; --data-source names one whose role may, such as the owner's"
                     : "";
-            throw new ArchiveException(describe(statement) + ": " + FaultReport.rootMessage(e) + hint, e);
+            throw new ArchiveException(describe(sql) + ": " + FaultReport.rootMessage(e) + hint, e);
         }
     }
 
     /** What a statement does, in a few words. */
-    private String describe(String statement) {
-        String text = withParameters(statement);
-        if (CHECK.matcher(text).matches()) {
-            return text.replaceAll(" DROP CONSTRAINT.*, ADD (CONSTRAINT \\w+) .*", " REPLACE $1");
+    private static String describe(String sql) {
+        if (CHECK.matcher(sql).matches()) {
+            return sql.replaceAll(" DROP CONSTRAINT.*, ADD (CONSTRAINT \\w+) .*", " REPLACE $1");
         }
-        if (text.startsWith("GRANT")) {
-            return text;
+        if (sql.startsWith("GRANT") || sql.startsWith("REVOKE") || sql.startsWith("ALTER FUNCTION")) {
+            return sql;
         }
-        Matcher function = FUNCTION.matcher(text);
-        if (function.matches()) {
-            return "CREATE FUNCTION " + function.group(1);
+        Replacement replacement = Replacement.of(sql);
+        if (replacement != null) {
+            return replacement.toString();
         }
-        Matcher view = VIEW.matcher(text);
-        if (view.matches()) {
-            return "CREATE VIEW " + view.group(1);
-        }
-        Matcher column = COLUMN.matcher(text);
+        Matcher column = COLUMN.matcher(sql);
         return column.matches()
                 ? "ALTER TABLE " + column.group(1) + " ADD COLUMN " + column.group(2)
-                : text.replaceAll(" IF NOT EXISTS| \\(.*", "");
+                : sql.replaceAll(" IF NOT EXISTS| \\(.*", "");
     }
 
     private String withParameters(String statement) {

@@ -69,9 +69,10 @@ class InitCommandTest {
                         "  ALTER TABLE public.usage_archive_hold REPLACE CONSTRAINT usage_archive_hold_ages",
                         "  ALTER TABLE public.usage_archive_hold REPLACE CONSTRAINT usage_archive_hold_end",
                         "  CREATE TABLE public.usage_archive_baseline",
-                        "07-status.sql: 2 applied, 0 stood already",
-                        "  CREATE FUNCTION public.usage_archive_backlog",
-                        "  CREATE VIEW public.usage_archive_status",
+                        "07-status.sql: 3 applied, 1 stood already",
+                        "  CREATE OR REPLACE FUNCTION public.usage_archive_backlog",
+                        "  CREATE OR REPLACE VIEW public.usage_archive_status",
+                        "  REVOKE EXECUTE ON FUNCTION public.usage_archive_backlog(timestamp) FROM PUBLIC",
                         "Could not take a baseline of public.model_usage_details: ERROR: relation"
                                 + " \"public.model_usage_details_archive\" does not exist");
     }
@@ -89,7 +90,7 @@ class InitCommandTest {
                         "  GRANT UPDATE (updated_at) ON public.model_usage_details TO \"" + TestDatabase.ARCHIVER
                                 + "\"",
                         "05-quartz-grants.sql: ",
-                        "07-status.sql: 2 applied, 0 stood already\n  CREATE FUNCTION public.usage_archive_backlog\n  CREATE VIEW public.usage_archive_status\n",
+                        "07-status.sql: 3 applied, 1 stood already\n",
                         "baseline of public.model_usage_details: 0 rows are archived\n");
         assertThat(db.strings("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"))
                 .containsExactly(owner);
@@ -137,11 +138,13 @@ class InitCommandTest {
                         "  ALTER TABLE public.usage_archive_sweep ADD COLUMN direction",
                         "03-quartz-tables.sql: 1 applied, 31 stood already",
                         "  INSERT INTO public.qrtz_locks",
-                        "04-grants.sql: 1 applied, 7 stood already",
+                        "04-grants.sql: 2 applied, 9 stood already",
                         "  GRANT SELECT, DELETE ON public.model_usage_details TO \"" + TestDatabase.ARCHIVER + "\"",
+                        "  GRANT INSERT (table_name, direction, state, node, fired_by, cutoff, started_at, finished_at,"
+                                + " live_until) ON public.usage_archive_sweep TO \"" + TestDatabase.ARCHIVER + "\"",
                         "05-quartz-grants.sql: 0 applied, 12 stood already",
-                        "07-status.sql: 1 applied, 1 stood already",
-                        "  CREATE VIEW public.usage_archive_status");
+                        "07-status.sql: 1 applied, 3 stood already",
+                        "  CREATE OR REPLACE VIEW public.usage_archive_status");
     }
 
     @Test
@@ -170,12 +173,95 @@ class InitCommandTest {
         String[] options = {"--with-usage-tables", "--role", TestDatabase.ARCHIVER, "--restore-role", role};
         assertThat(initAsOwner(options).out())
                 .contains(
-                        "06-restore-grants.sql: 6 applied, 1 stood already",
+                        "06-restore-grants.sql: 10 applied, 3 stood already",
                         "  GRANT SELECT, DELETE ON public.model_usage_details_archive TO \"" + role + "\"");
-        assertThat(initAsOwner(options).out()).contains("06-restore-grants.sql: 0 applied, 7 stood already");
+        assertThat(initAsOwner(options).out()).contains("06-restore-grants.sql: 0 applied, 13 stood already");
         assertThat(db.strings("SELECT grantee FROM information_schema.role_table_grants WHERE privilege_type = 'DELETE'"
                         + " AND table_name = 'model_usage_details_archive' AND grantee <> '" + owner + "'"))
                 .containsExactly(role);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--role", "--restore-role"})
+    void what_an_earlier_version_granted_on_all_columns_is_taken_back(String option) {
+        String role = role("role_of_" + db.name());
+        initAsOwner("--with-usage-tables");
+        String tables = option.equals("--role") ? "usage_archive_sweep" : "usage_archive_sweep, usage_archive_hold";
+        db.execute("GRANT SELECT, INSERT, UPDATE ON " + tables + " TO " + role);
+        String privileges = "SELECT string_agg(DISTINCT privilege_type, ' ') FROM information_schema.role_table_grants"
+                + " WHERE table_name IN ('usage_archive_sweep', 'usage_archive_hold') AND grantee = '" + role + "'";
+        assertThat(db.strings(privileges)).containsExactly("INSERT SELECT UPDATE");
+
+        assertThat(initAsOwner(option, role).out())
+                .contains("  REVOKE INSERT, UPDATE ON public.usage_archive_sweep FROM \"" + role
+                        + "\"\n  GRANT INSERT (");
+        assertThat(db.strings(privileges)).containsExactly("SELECT");
+        assertThat(initAsOwner(option, role).out()).containsPattern("grants.sql: 0 applied, 1[13] stood already");
+    }
+
+    @Test
+    void one_role_is_not_given_both_ways() {
+        CommandRun run = initAsOwner("--with-usage-tables", "--role", "a b", "--restore-role", "a b");
+        assertThat(run.err())
+                .contains("--role and --restore-role: both are a b, and must be two roles")
+                .hasLineCount(1);
+        assertThat(run.exitCode()).isEqualTo(2);
+        assertThat(tables()).isEmpty();
+    }
+
+    @Test
+    void an_older_function_and_view_are_replaced_and_their_grants_stay() {
+        initAsOwner(EVERYTHING);
+        String reader = role("reader_of_" + db.name());
+        String older = TestDatabase.scripts().get(6).replace("10001", "501").replace("0.001", "0.002");
+        db.execute("SET ROLE " + owner + "; " + older + "; RESET ROLE; GRANT SELECT ON usage_archive_status TO "
+                + reader + "; GRANT EXECUTE ON FUNCTION usage_archive_backlog(timestamp) TO " + reader);
+        assertThat(init("archive").err()).contains("CREATE OR REPLACE FUNCTION public.usage_archive_backlog: ERROR: ");
+
+        assertThat(initAsOwner().out())
+                .contains("07-status.sql: 2 applied, 2 stood already\n"
+                        + "  CREATE OR REPLACE FUNCTION public.usage_archive_backlog\n"
+                        + "  CREATE OR REPLACE VIEW public.usage_archive_status\n");
+        assertThat(db.strings("SELECT prosrc || pg_get_viewdef('usage_archive_status'::regclass) FROM pg_proc WHERE"
+                        + " proname = 'usage_archive_backlog'"))
+                .singleElement()
+                .asString()
+                .contains("10001", "0.001")
+                .doesNotContain("LIMIT 501", "0.002");
+        assertThat(db.strings("SELECT has_table_privilege('" + reader + "', 'usage_archive_status', 'SELECT') AND"
+                        + " has_function_privilege('" + reader + "', 'usage_archive_backlog(timestamp)', 'EXECUTE')"))
+                .containsExactly("t");
+        assertThat(initAsOwner().out()).contains("07-status.sql: 0 applied, 4 stood already");
+    }
+
+    @Test
+    void the_files_applied_otherwise_are_found_standing() {
+        db.execute("SET ROLE " + owner + "; " + String.join(";", TestDatabase.scripts()) + "; RESET ROLE");
+        assertThat(initAsOwner("--role", TestDatabase.ARCHIVER, "--restore-role", TestDatabase.RESTORER)
+                        .out())
+                .contains(
+                        "04-grants.sql: 0 applied, 11 stood already",
+                        "06-restore-grants.sql: 0 applied, 13 stood already",
+                        "07-status.sql: 0 applied, 4 stood already");
+    }
+
+    @Test
+    void the_function_of_the_backlog_goes_to_the_owner_of_the_hot_table_or_init_says_who_has_to_give_it() {
+        String application = role("application_of_" + db.name());
+        db.execute(TestDatabase.scripts().get(0) + "; ALTER TABLE model_usage_details OWNER TO " + application
+                + "; GRANT CREATE ON SCHEMA public TO " + application);
+        String told = "usage_archive_status shows no backlog: as a superuser, ALTER FUNCTION"
+                + " public.usage_archive_backlog(timestamp without time zone) OWNER TO " + application + "\n";
+        assertThat(initAsOwner().out()).contains("07-status.sql: 3 applied, 1 stood already\n", told);
+        assertThat(initAsOwner().out()).contains("07-status.sql: 0 applied, 4 stood already\n" + told);
+
+        db.execute("GRANT " + application + " TO " + owner);
+        String given = "ALTER FUNCTION public.usage_archive_backlog(timestamp) OWNER TO " + application;
+        assertThat(initAsOwner().out())
+                .contains("07-status.sql: 2 applied, 2 stood already\n  " + given
+                        + "\n  GRANT EXECUTE ON FUNCTION public.usage_archive_backlog(timestamp) TO " + owner)
+                .doesNotContain("shows no backlog");
+        assertThat(initAsOwner().out()).contains("07-status.sql: 0 applied, 4 stood already");
     }
 
     @Test
@@ -194,11 +280,11 @@ class InitCommandTest {
         String[] options = {"--with-usage-tables", "--role", name};
         assertThat(initAsOwner(options).exitCode()).isZero();
         assertThat(db.strings("SELECT grantee FROM information_schema.role_table_grants"
-                        + " WHERE table_name = 'usage_archive_sweep' AND privilege_type = 'INSERT' AND grantee <> '"
+                        + " WHERE table_name = 'usage_archive_sweep' AND privilege_type = 'SELECT' AND grantee <> '"
                         + owner
                         + "'"))
                 .containsExactly(name);
-        assertThat(initAsOwner(options).out()).contains("04-grants.sql: 0 applied, 8 stood already");
+        assertThat(initAsOwner(options).out()).contains("04-grants.sql: 0 applied, 11 stood already");
     }
 
     @Test

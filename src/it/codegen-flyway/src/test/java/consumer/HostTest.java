@@ -18,10 +18,14 @@ class HostTest extends TwoNodes {
     protected Database database() throws Exception {
         Database db = AuditEventsTest.migratedByFlyway();
         db.executeSql("Host", "03-quartz-tables.sql", "05-quartz-grants.sql");
-        // As 04-grants.sql grants it on the library's own tables.
+        // As 04-grants.sql grants it.
         db.execute("GRANT SELECT, DELETE, UPDATE (occurred_at) ON audit_event TO " + Database.ROLE);
         db.execute("GRANT SELECT, INSERT, UPDATE (occurred_at) ON audit_event_archive TO " + Database.ROLE);
-        db.execute("GRANT SELECT, INSERT, UPDATE ON usage_archive_sweep TO " + Database.ROLE);
+        db.execute(
+                "GRANT SELECT, INSERT (table_name, direction, state, node, fired_by, cutoff, started_at, finished_at,"
+                        + " live_until), UPDATE (state, batches, rows_moved, rows_already_archived, rows_in_conflict, rows_rejected,"
+                        + " last_batch_at, live_until, finished_at, message) ON usage_archive_sweep TO "
+                        + Database.ROLE);
         db.execute("GRANT SELECT ON usage_archive_hold, usage_archive_baseline TO " + Database.ROLE);
         return db;
     }
