@@ -4,10 +4,8 @@ import java.time.LocalDateTime;
 import java.time.LocalTime;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.BiFunction;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
-import org.jooq.DataType;
 import org.jooq.Field;
 import org.jooq.Table;
 import org.jooq.exception.DataAccessException;
@@ -119,7 +117,10 @@ public record RowFilter(
         if (maxId != null) {
             requireId(tx, pair, maxId);
         }
-        if (minId != null && maxId != null && !inOrder(tx, pair.key().get(0).getDataType(), minId, maxId)) {
+        if (minId != null
+                && maxId != null
+                && !tx.fetchExists(
+                        DSL.selectOne().where(Key.of(pair.hot(), pair).inOrder(minId, maxId)))) {
             throw new IllegalArgumentException(
                     "ids " + minId + ".." + maxId + ": the first must not be after the last");
         }
@@ -134,11 +135,6 @@ public record RowFilter(
         }
     }
 
-    private static <K> boolean inOrder(DSLContext tx, DataType<K> type, String minId, String maxId) {
-        return tx.fetchExists(
-                DSL.selectOne().where(PlainType.cast(DSL.val(minId), type).le(PlainType.cast(DSL.val(maxId), type))));
-    }
-
     private static void requireColumn(ArchivePair<?> pair, String column, @Nullable Long value) {
         if (value != null && pair.hot().field(column) == null) {
             throw new IllegalArgumentException(
@@ -148,8 +144,7 @@ public record RowFilter(
 
     private static void requireId(DSLContext tx, ArchivePair<?> pair, String id) {
         try {
-            tx.select(PlainType.cast(DSL.val(id), pair.key().get(0).getDataType()))
-                    .fetch();
+            tx.select(Key.of(pair.hot(), pair).values(id)).fetch();
         } catch (DataAccessException e) {
             if (!Faults.isData(e)) {
                 throw e;
@@ -188,17 +183,12 @@ public record RowFilter(
 
     /** That a row matches all that is set apart from its age. */
     Condition matchesOtherwise(Table<?> side, ArchivePair<?> pair) {
-        Field<?> key = Shape.column(side, pair.key().get(0));
+        Key key = Key.of(side, pair);
         return DSL.and(
-                bound(key, minId, Field::ge),
-                bound(key, maxId, Field::le),
+                minId == null ? DSL.noCondition() : key.atLeast(minId),
+                maxId == null ? DSL.noCondition() : key.atMost(maxId),
                 equal(side, USER_ID, userId),
                 equal(side, MODEL_ID, modelId));
-    }
-
-    private static <K> Condition bound(
-            Field<K> key, @Nullable String id, BiFunction<Field<K>, Field<K>, Condition> comparison) {
-        return id == null ? DSL.noCondition() : comparison.apply(key, PlainType.cast(DSL.val(id), key.getDataType()));
     }
 
     private static Condition equal(Table<?> side, String column, @Nullable Long value) {

@@ -61,7 +61,7 @@ record Shape(String table, List<String> columnNames, String fingerprint) {
 
     /** The quoted name of a table with its schema, as a bind. */
     static QueryPart regclass(Table<?> table) {
-        return DSL.val(DSL.using(org.jooq.SQLDialect.POSTGRES).render(qualified(table)));
+        return DSL.val(Jooq.configuration().dsl().render(qualified(table)));
     }
 
     /** The canonical name of a table, {@code schema.table}, each quoted if it is not plain lower case. */

@@ -212,10 +212,10 @@ class SchemaCheckTest {
             CREATE TRIGGER t AFTER INSERT OR DELETE ON HOT FOR EACH STATEMENT EXECUTE FUNCTION f() | has trigger t, which acts on DELETE
             CREATE RULE r AS ON DELETE TO HOT DO INSTEAD NOTHING | has rule r, which acts on DELETE
             CREATE RULE r AS ON DELETE TO HOT DO ALSO SELECT 1 | has rule r, which acts on DELETE
-            CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT ON DELETE CASCADE) | is referenced by c of bill on delete cascade: moving a row would change other rows
-            CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT ON DELETE SET NULL) | is referenced by c of bill on delete set null: moving a row would change other rows
-            CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT ON DELETE SET DEFAULT) | is referenced by c of bill on delete set default: moving a row would change other rows
-            ALTER TABLE HOT ADD CONSTRAINT c FOREIGN KEY (user_id) REFERENCES HOT ON DELETE SET NULL | is referenced by c of HOT on delete set null: moving a row would change other rows
+            CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT ON DELETE CASCADE) | is referenced by c of public.bill on delete cascade: moving a row would change other rows
+            CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT ON DELETE SET NULL) | is referenced by c of public.bill on delete set null: moving a row would change other rows
+            CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT ON DELETE SET DEFAULT) | is referenced by c of public.bill on delete set default: moving a row would change other rows
+            ALTER TABLE HOT ADD CONSTRAINT c FOREIGN KEY (user_id) REFERENCES HOT ON DELETE SET NULL | is referenced by c of public.HOT on delete set null: moving a row would change other rows
             """)
     void what_acts_when_a_hot_row_is_deleted_is_refused(String change, String difference) {
         assertRefused(change, "hot public.HOT " + difference);

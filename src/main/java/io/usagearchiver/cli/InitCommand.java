@@ -19,6 +19,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jooq.DSLContext;
 import org.jooq.SQLDialect;
+import org.jooq.conf.Settings;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
@@ -117,7 +118,8 @@ final class InitCommand implements Callable<Integer> {
     /** Creates what is missing. Returns what there is to tell. */
     private List<String> create(FileDataSource connections, String schedulerName) {
         try (Connection connection = connections.open()) {
-            return DSL.using(connection, SQLDialect.POSTGRES).transactionResult(tx -> apply(tx.dsl(), schedulerName));
+            return DSL.using(connection, SQLDialect.POSTGRES, new Settings())
+                    .transactionResult(tx -> apply(tx.dsl(), schedulerName));
         } catch (SQLException e) {
             throw new ArchiveException("No connection to the database: " + e.getMessage(), e);
         } catch (ArchiveException e) {
