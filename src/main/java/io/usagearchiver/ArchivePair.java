@@ -27,7 +27,8 @@ import org.jooq.impl.DSL;
  * </ul>
  *
  * <p>The key is the primary key of both tables, or a full unique index on columns that are not null: one column or several,
- * of any type that PostgreSQL compares, such as {@code bigint}, {@code uuid}, {@code text}, {@code timestamptz} or an enum.
+ * of any type that PostgreSQL compares, such as {@code bigint}, {@code uuid}, {@code text}, {@code timestamptz}, an enum or
+ * {@code citext}; two keys are the same when the type's own operator says so.
  * All other columns may have any type, and there may be any number of them; they never leave the server.
  *
  * <p>What the live tables have to be like is checked against the database at each sweep, and refused with all that is wrong:
@@ -160,6 +161,9 @@ public final class ArchivePair<K> {
     /**
      * This pair, of whose rows only those that meet a condition, too, expire; all others stay hot however old they are.
      * A restore does not ask for it.
+     *
+     * <p>It is evaluated with {@code search_path = pg_catalog, pg_temp}: what is not PostgreSQL's own has to be named with its
+     * schema, the operators of an extension's type too. {@code =} alone compares two values of {@code citext} as {@code text}.
      *
      * @param extra on columns of the hot table alone. It is asked again of each row under its lock, in the statement that
      *     locks it

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  *     default {@value #DEFAULT_BATCH_SIZE}
  * @param timeBudget how long a sweep may go on before it stops between two batches, after one at least, or null for as long as it takes
  *     (the default)
- * @param lockTimeout how long a statement of a batch waits for a lock; default 5 s
+ * @param lockTimeout how long a statement of a batch waits for a lock, less than {@code statementTimeout}; default 5 s
  * @param statementTimeout how long a statement of a batch may run; default 60 s. A page of candidates may take ten
  *     times as long, since it may have to pass many dead index entries once. Two seconds after that limit without an
  *     answer, the network is taken for dead and the connection is replaced
@@ -58,6 +58,12 @@ public record ArchiveSettings(
         requireRange("statementTimeout", statementTimeout);
         requireRange("idleTransactionTimeout", idleTransactionTimeout);
         requireRange("retryTimeout", retryTimeout);
+        if (lockTimeout.compareTo(statementTimeout) >= 0) {
+            throw new IllegalArgumentException(
+                    "lockTimeout = " + lockTimeout + ", statementTimeout = " + statementTimeout
+                            + ": lockTimeout must be the shorter one, or a statement that waits for a lock is taken for one that is"
+                            + " too slow");
+        }
     }
 
     /** The defaults. */

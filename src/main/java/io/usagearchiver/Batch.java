@@ -102,10 +102,7 @@ final class Batch {
 
     /** One row of arrays is read faster than a thousand rows. */
     private Locked lock(DSLContext tx, Branch branch, List<String> candidates) {
-        Condition held = DSL.condition(
-                "({0}) in ({1})",
-                DSL.list(sourceKey.columns()),
-                tx.select(targetKey.columns()).from(onlyTarget).where(targetKey.among(candidates)));
+        Condition held = sourceKey.heldBy(targetKey, candidates);
         Field<String> row = DSL.field(DSL.name("locked", "row"), SQLDataType.VARCHAR);
         Field<String> present = DSL.field(DSL.name("locked", "present"), SQLDataType.VARCHAR);
         Table<?> locked = tx.select(

@@ -133,11 +133,10 @@ final class Branch {
     }
 
     private Condition behind(Page cursor) {
-        List<Field<?>> last = new ArrayList<>(key.values(cursor.lastKey()));
-        if (byAge) {
-            last.add(0, NaiveUtc.moment(cursor.lastAge(), age.getDataType()));
-        }
-        return DSL.row(order()).gt(DSL.row(last));
+        return byAge
+                ? key.behind(
+                        List.of(age), List.of(NaiveUtc.moment(cursor.lastAge(), age.getDataType())), cursor.lastKey())
+                : key.behind(List.of(), List.of(), cursor.lastKey());
     }
 
     /** Whether a row is left, apart from those with the given keys. */

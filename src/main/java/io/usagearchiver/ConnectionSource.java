@@ -7,7 +7,7 @@ import java.sql.SQLException;
  * Where the archiver's connections come from, for instance {@code dataSource::getConnection}.
  *
  * <p>A sweep holds one connection at a time and closes it at its end. Behind a pool, its transaction isolation,
- * auto-commit mode and network timeout are as the pool gave them when it goes back. While the sweep has it, {@link
+ * auto-commit mode, settings and network timeout are as the pool gave them when it goes back. While the sweep has it, {@link
  * Connection#setNetworkTimeout} bounds each wait for an answer by the transaction's own limit.
  */
 @FunctionalInterface

@@ -6,12 +6,16 @@ import org.jspecify.annotations.Nullable;
 
 /** What a fault of the database means for a sweep, told by its SQLSTATE. */
 final class Faults {
+    private static final String PINNED_PATH =
+            "; what an index, CHECK, trigger or condition calls runs with search_path = pg_catalog, pg_temp here: it must"
+                    + " name what it uses with its schema, or SET search_path itself";
+
     private Faults() {}
 
     /**
      * Whether the same statements may well succeed a little later: a serialization failure or deadlock, a lock timeout, a
-     * server that is shutting down or starting, a transaction that PostgreSQL ended because this node was frozen, and
-     * whatever cut the connection. Not a full disk or a read-only database: those wait for an operator.
+     * server that is shutting down or starting, a transaction or session that PostgreSQL ended for the time it took or was
+     * idle, and whatever cut the connection. Not a full disk or a read-only database: those wait for an operator.
      */
     static boolean isTransient(Throwable fault) {
         if (fault instanceof Session.LostException) {
@@ -19,9 +23,14 @@ final class Faults {
         }
         String state = sqlState(fault);
         return switch (state) {
-            case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "25P03" -> true;
-            default -> state.startsWith("08");
+            case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04" -> true;
+            default -> isOfConnection(fault);
         };
+    }
+
+    /** Whether it is the connection's. */
+    static boolean isOfConnection(Throwable fault) {
+        return sqlState(fault).startsWith("08");
     }
 
     /** Whether a row's content is to blame: data exceptions and integrity constraints. */
@@ -50,12 +59,13 @@ final class Faults {
             case "42501" ->
                 " (apply sql/04-grants.sql for the role of this data source; sql/06-restore-grants.sql for one"
                         + " that restores, holds or releases)";
-            case "42P01" -> " (apply sql/02-ledger.sql if it is a table of the archiver's)";
+            case "42P01" -> " (apply sql/02-ledger.sql if it is a table of the archiver's" + PINNED_PATH + ")";
+            case "42883", "42704", "3F000" -> " (" + PINNED_PATH.substring(2) + ")";
             case "25006" -> " (a standby, or default_transaction_read_only: the next sweep that may write goes on)";
             case "53100" -> " (make room on the database's disk: the next sweep goes on)";
             default -> "";
         };
-        return cause.getMessage() + hint;
+        return BareFault.message(cause) + hint;
     }
 
     private static String sqlState(Throwable fault) {

@@ -9,8 +9,6 @@ import java.util.List;
 import java.util.Map;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
-import org.jooq.DataType;
-import org.jooq.Field;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
@@ -127,16 +125,15 @@ final class FilterTrial {
 
     private List<Attempt> attempts(RowFilter filter) {
         List<Attempt> attempts = new ArrayList<>();
-        Field<?> key = Shape.column(pair.hot(), pair.key().get(0));
+        Key key = Key.of(pair.hot(), pair);
         for (String id : filter.ids()) {
-            attempts.add(new Attempt(
-                    PlainType.cast(DSL.val(id), key.getDataType()).isNotNull(), "id " + id + ": not a key of " + hot));
+            attempts.add(new Attempt(key.values(id).get(0).isNotNull(), "id " + id + ": not a key of " + hot));
         }
         String minId = filter.minId();
         String maxId = filter.maxId();
         if (minId != null && maxId != null) {
             attempts.add(new Attempt(
-                    inOrder(key, minId, maxId), filter.idRange() + ": the first must not be after the last"));
+                    key.inOrder(minId, maxId), filter.idRange() + ": the first must not be after the last"));
         }
         filter.moments()
                 .forEach((name, moment) -> attempts.add(new Attempt(
@@ -152,12 +149,6 @@ final class FilterTrial {
         attempts.add(new Attempt(
                 filter.matches(pair.hot(), pair).isNull(), filter + ": cannot be compared with the rows of " + hot));
         return attempts;
-    }
-
-    /** By the collation of the live column, which its null has. */
-    private static <K> Condition inOrder(Field<K> key, String minId, String maxId) {
-        DataType<K> type = key.getDataType();
-        return DSL.coalesce(key, PlainType.cast(DSL.val(minId), type)).le(PlainType.cast(DSL.val(maxId), type));
     }
 
     /** That a column of the live type, with its length or range, can have a value. */
@@ -191,8 +182,7 @@ final class FilterTrial {
         if (id == null) {
             return null;
         }
-        String stored = tx.select(PlainType.cast(DSL.val(id), pair.key().get(0).getDataType())
-                        .cast(SQLDataType.VARCHAR))
+        String stored = tx.select(Key.of(pair.hot(), pair).values(id).get(0).cast(SQLDataType.VARCHAR))
                 .fetchSingle()
                 .value1();
         int most = USAGE_ARCHIVE_HOLD.ID_MIN.getDataType().length();

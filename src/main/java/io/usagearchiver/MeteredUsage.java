@@ -11,6 +11,10 @@ import java.util.function.Supplier;
  * is {@code bucket_start}, so that all rows of an hour are of one age.
  */
 public final class MeteredUsage implements Supplier<ArchivePair<?>> {
+    static {
+        Jooq.requireStart();
+    }
+
     /** The pair. */
     public static final ArchivePair<Integer> PAIR =
             ArchivePair.of(METERED_USAGE, METERED_USAGE_ARCHIVE, METERED_USAGE.ID, METERED_USAGE.BUCKET_START);

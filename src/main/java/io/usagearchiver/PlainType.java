@@ -1,20 +1,17 @@
 package io.usagearchiver;
 
-import java.util.Collection;
 import java.util.regex.Pattern;
 import org.jooq.Configuration;
 import org.jooq.DataType;
 import org.jooq.Field;
-import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
-import org.jooq.impl.DefaultConfiguration;
 
 /**
  * PostgreSQL's type of a generated column without its length, precision or scale: the live column may have others, and a
  * value that was cut or rounded would be another one.
  */
 final class PlainType {
-    private static final Configuration POSTGRES = new DefaultConfiguration().set(SQLDialect.POSTGRES);
+    private static final Configuration POSTGRES = Jooq.configuration();
     private static final Pattern MODIFIER = Pattern.compile(" *\\([^)]*\\)");
 
     private PlainType() {}
@@ -33,11 +30,5 @@ final class PlainType {
     /** A text as a value of a type. */
     static <T> Field<T> cast(Field<String> text, DataType<T> type) {
         return DSL.field("cast({0} as {1})", type, text, DSL.raw(name(type)));
-    }
-
-    /** Texts as one bind of an array of a type, so that a statement has the same text for any number of them. */
-    static <T> Field<T[]> cast(Collection<String> texts, DataType<T> type) {
-        return DSL.field(
-                "cast({0} as {1})", type.array(), DSL.val(texts.toArray(String[]::new)), DSL.raw(name(type) + "[]"));
     }
 }

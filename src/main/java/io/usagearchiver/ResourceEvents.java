@@ -11,6 +11,10 @@ import java.util.function.Supplier;
  * row is {@code occurred_at}.
  */
 public final class ResourceEvents implements Supplier<ArchivePair<?>> {
+    static {
+        Jooq.requireStart();
+    }
+
     /** The pair. */
     public static final ArchivePair<Integer> PAIR =
             ArchivePair.of(RESOURCE_EVENTS, RESOURCE_EVENTS_ARCHIVE, RESOURCE_EVENTS.ID, RESOURCE_EVENTS.OCCURRED_AT);

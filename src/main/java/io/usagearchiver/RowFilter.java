@@ -6,7 +6,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.function.BiFunction;
 import java.util.stream.Stream;
 import org.jooq.Condition;
 import org.jooq.Field;
@@ -176,17 +175,12 @@ public record RowFilter(
 
     /** That a row matches all that is set apart from its age. */
     Condition matchesOtherwise(Table<?> side, ArchivePair<?> pair) {
-        Field<?> key = Shape.column(side, pair.key().get(0));
+        Key key = Key.of(side, pair);
         return DSL.and(
-                bound(key, minId, Field::ge),
-                bound(key, maxId, Field::le),
+                minId == null ? DSL.noCondition() : key.atLeast(minId),
+                maxId == null ? DSL.noCondition() : key.atMost(maxId),
                 equal(side, USER_ID, userId),
                 equal(side, MODEL_ID, modelId));
-    }
-
-    private static <K> Condition bound(
-            Field<K> key, @Nullable String id, BiFunction<Field<K>, Field<K>, Condition> comparison) {
-        return id == null ? DSL.noCondition() : comparison.apply(key, PlainType.cast(DSL.val(id), key.getDataType()));
     }
 
     private static Condition equal(Table<?> side, String column, @Nullable Long value) {

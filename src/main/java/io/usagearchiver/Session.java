@@ -2,13 +2,13 @@ package io.usagearchiver;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.function.Function;
+import org.jooq.Configuration;
 import org.jooq.DSLContext;
-import org.jooq.ExecuteListenerProvider;
-import org.jooq.SQLDialect;
+import org.jooq.ExecuteContext;
+import org.jooq.ExecuteListener;
 import org.jooq.exception.DataAccessException;
-import org.jooq.impl.DSL;
-import org.jooq.impl.DefaultConfiguration;
 import org.jooq.impl.DefaultExecuteListenerProvider;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -21,19 +21,35 @@ import org.slf4j.LoggerFactory;
  */
 final class Session implements AutoCloseable {
     private static final int VALIDATION_SECONDS = 2;
+    private static final int BEGINNINGS = 20;
     private static final Logger log = LoggerFactory.getLogger(Session.class);
+
+    /** Within a transaction, too, nobody hears of a fault but what may be told. */
+    private static final ExecuteListener BARE = new ExecuteListener() {
+        private static final long serialVersionUID = 1;
+
+        @Override
+        public void exception(ExecuteContext context) {
+            if (context.exception() instanceof DataAccessException fault) {
+                context.exception(BareFault.of(fault));
+            }
+        }
+    };
 
     private final ConnectionSource connections;
     private final StopSignal stop;
-    private final ExecuteListenerProvider tracking;
+    private final Configuration jooq;
     private @Nullable Connection connection;
+    private int serverVersion;
     private int networkTimeoutBefore;
     private boolean renewed;
 
     private Session(ConnectionSource connections, StopSignal stop) {
         this.connections = connections;
         this.stop = stop;
-        this.tracking = new DefaultExecuteListenerProvider(stop.listener());
+        this.jooq = Jooq.configuration()
+                .set(new DefaultExecuteListenerProvider(stop.listener()), new DefaultExecuteListenerProvider(BARE));
+        LiveKey.rememberIn(jooq);
     }
 
     /**
@@ -46,33 +62,50 @@ final class Session implements AutoCloseable {
         try {
             session.connect();
             return session;
-        } catch (SQLException e) {
+        } catch (SQLException | RuntimeException e) {
             throw new ArchiveException(noConnection(e), e);
         }
     }
 
     /**
-     * Runs {@code work} in one transaction: commits when it returns, rolls back when it throws.
+     * Runs {@code work} in one transaction: commits when it returns, rolls back when it throws. A fault tells nothing of what
+     * is in a row, and if the connection is gone by then, it is that of a lost connection, whatever it was called.
      *
      * @throws LostException if the connection was lost before and there is no other to be had
      */
     <T extends @Nullable Object> T transaction(TransactionLimits limits, Function<DSLContext, T> work) {
-        Connection current = connection == null ? reconnect() : connection;
-        DSLContext dsl = DSL.using(
-                new DefaultConfiguration().set(current).set(SQLDialect.POSTGRES).set(tracking));
-        try {
-            return dsl.transactionResult(configuration -> {
-                current.setNetworkTimeout(
-                        Runnable::run, Math.toIntExact(limits.answer().toMillis()));
-                configuration.dsl().execute(limits.sql());
-                return work.apply(configuration.dsl());
-            });
-        } catch (DataAccessException e) {
-            if (!isValid(current)) {
-                close();
+        for (int beginning = 1; ; beginning++) {
+            Connection current = connection == null ? reconnect() : connection;
+            boolean[] begun = {false};
+            try {
+                return jooq.set(current).dsl().transactionResult(configuration -> {
+                    limitAnswers(current, limits.answer());
+                    configuration.dsl().execute(limits.sql(serverVersion));
+                    begun[0] = true;
+                    return work.apply(configuration.dsl());
+                });
+            } catch (RuntimeException e) {
+                // The session's own statement_timeout can be too short even for setting another one.
+                boolean again = !begun[0] && Faults.isCancelled(e) && !stop.requested();
+                RuntimeException fault = told(e, current);
+                if (!again || beginning == BEGINNINGS) {
+                    throw fault;
+                }
             }
-            throw e;
         }
+    }
+
+    /** A fault as it may be told, after giving back a connection that is gone. */
+    private RuntimeException told(RuntimeException fault, Connection current) {
+        if (fault instanceof StopSignal.StoppedException) {
+            return fault;
+        }
+        RuntimeException bare = fault instanceof DataAccessException e ? BareFault.of(e) : fault;
+        if (isValid(current) && !Faults.isOfConnection(bare)) {
+            return bare;
+        }
+        close();
+        return Faults.isTransient(bare) ? bare : BareFault.ofLostConnection(bare);
     }
 
     /**
@@ -99,7 +132,7 @@ final class Session implements AutoCloseable {
         try (current) {
             // Not every pool does this itself.
             current.setNetworkTimeout(Runnable::run, networkTimeoutBefore);
-        } catch (SQLException e) {
+        } catch (SQLException | RuntimeException e) {
             log.debug("Could not give the connection back in order", e);
         }
     }
@@ -109,16 +142,16 @@ final class Session implements AutoCloseable {
             Connection another = connect();
             renewed = true;
             return another;
-        } catch (SQLException e) {
+        } catch (SQLException | RuntimeException e) {
             throw new LostException(e);
         }
     }
 
     /** Says what the database said; a pool keeps that to its causes, and where it says nothing it may be the pool. */
-    private static String noConnection(SQLException fault) {
+    private static String noConnection(Exception fault) {
         for (Throwable cause = fault; cause != null; cause = cause.getCause()) {
             if (cause instanceof SQLException told && told.getSQLState() != null) {
-                return "No connection to the database: " + told.getMessage();
+                return "No connection to the database: " + BareFault.message(told);
             }
         }
         return "No connection to the database (is it down, or are all of the data source's connections in use?): "
@@ -127,16 +160,41 @@ final class Session implements AutoCloseable {
 
     private Connection connect() throws SQLException {
         Connection opened = connections.open();
-        networkTimeoutBefore = opened.getNetworkTimeout();
+        boolean usable = false;
+        try {
+            networkTimeoutBefore = opened.getNetworkTimeout();
+            serverVersion = opened.getMetaData().getDatabaseMajorVersion();
+            usable = true;
+        } finally {
+            if (!usable) {
+                giveBack(opened);
+            }
+        }
         connection = opened;
         stop.uses(opened);
         return opened;
     }
 
+    private static void limitAnswers(Connection connection, Duration limit) throws SQLException {
+        try {
+            connection.setNetworkTimeout(Runnable::run, Math.toIntExact(limit.toMillis()));
+        } catch (RuntimeException e) {
+            throw new SQLException(e.toString(), "HY000", e);
+        }
+    }
+
+    private static void giveBack(Connection connection) {
+        try {
+            connection.close();
+        } catch (SQLException | RuntimeException e) {
+            log.debug("Could not give the connection back in order", e);
+        }
+    }
+
     private static boolean isValid(Connection connection) {
         try {
             return connection.isValid(VALIDATION_SECONDS);
-        } catch (SQLException e) {
+        } catch (SQLException | RuntimeException e) {
             return false;
         }
     }
@@ -145,7 +203,7 @@ final class Session implements AutoCloseable {
     static final class LostException extends RuntimeException {
         private static final long serialVersionUID = 1;
 
-        LostException(SQLException cause) {
+        LostException(Exception cause) {
             super(noConnection(cause), cause);
         }
     }

@@ -13,6 +13,10 @@ import java.util.function.Supplier;
  * creation.
  */
 public final class UsageDetails implements Supplier<ArchivePair<?>> {
+    static {
+        Jooq.requireStart();
+    }
+
     /** The pair. */
     public static final ArchivePair<Integer> PAIR = ArchivePair.of(
             MODEL_USAGE_DETAILS,

@@ -17,9 +17,40 @@ import org.jooq.impl.DSL;
 record AnyPair(String what, ArchivePair<?> pair, String columns, String rows) {
     private static final String CUTOFF = "2022-01-01";
 
+    /** A schema, of types whose operators no search path finds. */
+    static final String EXTENSIONS = "\"Ext. 1\"";
+
+    /** Two of extensions, and a composite type whose own order does not see upper and lower case. */
+    private static final String TYPES_OF_OTHERS = """
+            CREATE SCHEMA IF NOT EXISTS "Ext. 1";
+            GRANT USAGE ON SCHEMA "Ext. 1" TO PUBLIC;
+            CREATE EXTENSION IF NOT EXISTS citext SCHEMA "Ext. 1";
+            CREATE EXTENSION IF NOT EXISTS ltree SCHEMA "Ext. 1";
+            DO $$
+            BEGIN
+              IF to_regtype('"Ext. 1".code') IS NOT NULL THEN
+                RETURN;
+              END IF;
+              CREATE TYPE "Ext. 1".code AS (letters text, number int);
+              CREATE FUNCTION "Ext. 1".cmp("Ext. 1".code, "Ext. 1".code) RETURNS int IMMUTABLE LANGUAGE sql AS
+                'SELECT btrecordcmp(ROW(lower($1.letters), $1.number), ROW(lower($2.letters), $2.number))';
+              FOR i IN 1..5 LOOP
+                EXECUTE format('CREATE FUNCTION "Ext. 1".%1$s("Ext. 1".code, "Ext. 1".code) RETURNS boolean IMMUTABLE'
+                  ' LANGUAGE sql AS ''SELECT "Ext. 1".cmp($1, $2) %2$s 0'';'
+                  ' CREATE OPERATOR "Ext. 1".%2$s (LEFTARG = "Ext. 1".code, RIGHTARG = "Ext. 1".code, FUNCTION = "Ext. 1".%1$s)',
+                  (ARRAY['lt', 'le', 'eq', 'ge', 'gt'])[i], (ARRAY['<', '<=', '=', '>=', '>'])[i]);
+              END LOOP;
+              CREATE OPERATOR CLASS "Ext. 1".code_ops DEFAULT FOR TYPE "Ext. 1".code USING btree AS
+                OPERATOR 1 "Ext. 1".<, OPERATOR 2 "Ext. 1".<=, OPERATOR 3 "Ext. 1".=, OPERATOR 4 "Ext. 1".>=,
+                OPERATOR 5 "Ext. 1".>, FUNCTION 1 "Ext. 1".cmp("Ext. 1".code, "Ext. 1".code);
+            END $$""";
+
     /** Makes the tables anew with the grants that a sweep and a restore need, and forgets what the ledger knows of them. */
     void create(TestDatabase db) {
         db.execute("DROP TYPE IF EXISTS mood CASCADE; CREATE TYPE mood AS ENUM ('good', 'so so')");
+        if (columns.contains(EXTENSIONS)) {
+            db.execute(TYPES_OF_OTHERS);
+        }
         for (Table<?> table : new Table<?>[] {pair.hot(), pair.archive()}) {
             String schema = quoted(table.getSchema().getName());
             db.execute("CREATE SCHEMA IF NOT EXISTS " + schema + "; GRANT USAGE ON SCHEMA " + schema + " TO "

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.usagearchiver.metrics.SweepMetrics;
@@ -28,13 +29,16 @@ import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.jooq.DataType;
 import org.jooq.Record;
 import org.jooq.TableField;
+import org.jooq.impl.DefaultDataType;
 import org.jooq.impl.SQLDataType;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Pairs of tables that the library has never seen: 40 rows of each are expired, 3 are not. */
@@ -64,7 +68,10 @@ class AnyPairTest {
                 binaryKey(),
                 timestampKey(),
                 enumKey(),
-                paddedKey());
+                paddedKey(),
+                keyOfAnExtension(),
+                keyOfSeveralSchemas(),
+                compositeKey());
     }
 
     private static AnyPair bigintIdentity() {
@@ -253,6 +260,51 @@ class AnyPairTest {
                 "SELECT 'c' || i, " + AGE + " FROM generate_series(1, 43) i");
     }
 
+    private static AnyPair keyOfAnExtension() {
+        ForeignTable hot = new ForeignTable("public", "accounts");
+        // As generated code has it without the schema of the extension.
+        TableField<Record, Object> name = hot.column("name", DefaultDataType.getDefaultDataType("citext"));
+        TableField<Record, LocalDateTime> age = hot.column("at", SQLDataType.LOCALDATETIME);
+        return new AnyPair(
+                "citext of a schema that is not searched",
+                ArchivePair.of(hot, hot.twin("public", "accounts_archive"), name, age),
+                "name " + AnyPair.EXTENSIONS + ".citext PRIMARY KEY, at timestamp, note text",
+                "SELECT CASE i % 2 WHEN 0 THEN 'A' ELSE 'a' END || i, " + AGE + ", 'n' FROM generate_series(1, 43) i");
+    }
+
+    private static AnyPair keyOfSeveralSchemas() {
+        ForeignTable hot = new ForeignTable("public", "paths");
+        TableField<Record, Integer> tenant = hot.column("tenant", SQLDataType.INTEGER);
+        TableField<Record, Object> path = hot.column("path", typeOfOthers("ltree"));
+        TableField<Record, Object> name = hot.column("name", typeOfOthers("citext"));
+        TableField<Record, LocalDateTime> age = hot.column("at", SQLDataType.LOCALDATETIME);
+        return new AnyPair(
+                "integer, ltree and citext, many rows of one age",
+                ArchivePair.of(hot, hot.twin("public", "paths_archive"), List.of(tenant, path, name), age),
+                "tenant integer, path " + AnyPair.EXTENSIONS + ".ltree, name " + AnyPair.EXTENSIONS
+                        + ".citext, at timestamp, note text, PRIMARY KEY (path, tenant, name)",
+                "SELECT i / 9, ('top.n' || i / 3)::" + AnyPair.EXTENSIONS
+                        + ".ltree, CASE i % 2 WHEN 0 THEN 'A' ELSE 'a' END || i,"
+                        + " CASE WHEN i <= 40 THEN timestamp '2021-03-14 02:00' ELSE '2100-01-01' END, 'n'"
+                        + " FROM generate_series(1, 43) i");
+    }
+
+    private static AnyPair compositeKey() {
+        ForeignTable hot = new ForeignTable("public", "parts");
+        TableField<Record, Object> code = hot.column("code", typeOfOthers("code"));
+        TableField<Record, LocalDateTime> age = hot.column("at", SQLDataType.LOCALDATETIME);
+        return new AnyPair(
+                "a composite type with an order of its own",
+                ArchivePair.of(hot, hot.twin("public", "parts_archive"), code, age),
+                "code " + AnyPair.EXTENSIONS + ".code PRIMARY KEY, at timestamp, note text",
+                "SELECT ROW(CASE i % 2 WHEN 0 THEN 'A' ELSE 'a' END, i)::" + AnyPair.EXTENSIONS + ".code, " + AGE
+                        + ", 'n' FROM generate_series(1, 43) i");
+    }
+
+    private static DataType<Object> typeOfOthers(String name) {
+        return DefaultDataType.getDefaultDataType(AnyPair.EXTENSIONS + ".\"" + name + "\"");
+    }
+
     @ParameterizedTest
     @MethodSource("pairs")
     void a_pair_gets_plan_sweep_metrics_history_verification_and_restore(AnyPair any) {
@@ -400,7 +452,8 @@ class AnyPairTest {
             connection.setAutoCommit(false);
             TestDatabase.execute(
                     connection,
-                    TransactionLimits.batch(ArchiveSettings.defaults()).sql());
+                    TransactionLimits.batch(ArchiveSettings.defaults())
+                            .sql(connection.getMetaData().getDatabaseMajorVersion()));
             return PlanTest.plan(connection, sql);
         }
     }
@@ -467,6 +520,48 @@ class AnyPairTest {
         assertThat(sweep.stopReason()).isEqualTo(StopReason.DRAINED);
         assertThat(sweep.rowsMoved()).isEqualTo(39);
         assertThat(db.strings("SELECT id FROM invoices ORDER BY id")).containsExactly("35", "41", "42", "43");
+    }
+
+    /** Text under the usual operators would be another one: the row would be archived twice. */
+    static Stream<Arguments> keysThatAreEqualInTheirOwnWay() {
+        return Stream.of(
+                arguments(keyOfAnExtension(), "name = upper(name::text)", "name = 'a7'", "a5", "A9"),
+                arguments(keyOfSeveralSchemas(), "name = upper(name::text)", "name = 'a7'", null, null),
+                arguments(compositeKey(), "code.letters = upper((code).letters)", "code = '(a,7)'", "(A,5)", "(a,9)"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("keysThatAreEqualInTheirOwnWay")
+    void keys_are_equal_when_the_index_of_the_key_says_so(
+            AnyPair any, String otherCase, String seven, String least, String greatest) {
+        any.create(db);
+        ArchivePair<?> pair = any.pair();
+        db.execute("SET search_path = public, " + AnyPair.EXTENSIONS);
+        db.execute("INSERT INTO " + any.archive() + " SELECT * FROM original WHERE " + seven);
+        db.execute("UPDATE " + any.archive() + " SET note = 'other', " + otherCase);
+        db.execute("RESET search_path");
+
+        Plan plan = new Planner(pair, db.archiver(), ArchiveSettings.defaults()).plan(1000, new StopSignal());
+        assertThat(plan.overlap().different()).isEqualTo(1);
+        SweepResult sweep = archiver(pair).sweep();
+
+        assertThat(sweep.stopReason()).isEqualTo(StopReason.DRAINED);
+        assertThat(sweep.rowsMoved()).isEqualTo(39);
+        assertThat(sweep.rowsInConflict()).isEqualTo(1);
+        assertThat(verify(pair).different()).isEqualTo(1);
+        Archiver restorer = Archiver.builder(pair, db.restorer()).build();
+        RowFilter all = RowFilter.ages(null, FOREVER);
+        assertThat(restorer.previewRestore(all).inConflict()).isEqualTo(1);
+        if (least != null) {
+            RowFilter five = RowFilter.ids(least, greatest);
+            assertThat(restorer.previewRestore(five).matching()).isEqualTo(5);
+            restorer.holds().hold(five, null, "audit");
+        }
+        RestoreResult restored = restorer.restore(all, null, "audit", new StopSignal());
+        assertThat(restored.counts().rowsMoved()).isEqualTo(39);
+        assertThat(restored.counts().rowsInConflict()).isEqualTo(1);
+        restorer.holds().release(restored.hold().id());
+        assertThat(archiver(pair).sweep().rowsMoved()).isEqualTo(least == null ? 39 : 35);
     }
 
     @Test
@@ -623,8 +718,9 @@ class AnyPairTest {
 
         assertThat(catchThrowableOfType(SchemaDriftException.class, archiver::sweep)
                         .differences())
-                .containsExactly("archive public.buckets_archive column meter has the collation \"C\" (hot: \"default\"),"
-                        + " and keys cannot be compared");
+                .containsExactly(
+                        "archive public.buckets_archive column meter has the collation \"C\" (hot: \"default\"),"
+                                + " and keys cannot be compared");
         any.assertAllHot(db);
     }
 

@@ -38,13 +38,28 @@ class ArchiveSettingsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"PT0.001S", "PT48H"})
+    @ValueSource(strings = {"PT0.002S", "PT48H"})
     void the_ends_of_every_range_are_accepted(Duration duration) {
-        ArchiveSettings shortest =
-                new ArchiveSettings(1, 1, duration, duration, duration, duration, duration, Pace.full());
+        Duration lock = duration.minusMillis(1);
+        ArchiveSettings shortest = new ArchiveSettings(1, 1, duration, lock, duration, duration, duration, Pace.full());
         assertThat(shortest.withRetentionMonths(1200).withBatchSize(50_000))
-                .isEqualTo(new ArchiveSettings(
-                        1200, 50_000, duration, duration, duration, duration, duration, Pace.full()));
+                .isEqualTo(
+                        new ArchiveSettings(1200, 50_000, duration, lock, duration, duration, duration, Pace.full()));
+        Duration least = ArchiveSettings.MIN_DURATION;
+        assertThat(shortest.withTimeouts(least, duration, least)
+                        .withTimeBudget(least)
+                        .withRetryTimeout(least))
+                .isEqualTo(new ArchiveSettings(1, 1, least, least, duration, least, least, Pace.full()));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"PT4S", "PT5S"})
+    void a_lock_timeout_that_is_not_shorter_than_the_statement_timeout_is_refused(Duration statement) {
+        assertRefused(
+                s -> s.withTimeouts(Duration.ofSeconds(5), statement, Duration.ofSeconds(1)),
+                "lockTimeout = PT5S, statementTimeout = " + statement
+                        + ": lockTimeout must be the shorter one, or a statement that waits for a lock is taken for one"
+                        + " that is too slow");
     }
 
     @Test

@@ -242,8 +242,9 @@ class ConflictTest {
     private static CompletableFuture<SweepResult> start(ConnectionSource connections, int batchSize) {
         Duration patience = Duration.ofMinutes(1);
         Archiver archiver = Archiver.builder(UsageDetails.PAIR, connections)
-                .settings(
-                        ArchiveSettings.defaults().withBatchSize(batchSize).withTimeouts(patience, patience, patience))
+                .settings(ArchiveSettings.defaults()
+                        .withBatchSize(batchSize)
+                        .withTimeouts(patience.minusSeconds(1), patience, patience))
                 .build();
         return CompletableFuture.supplyAsync(archiver::sweep, task -> new Thread(task).start());
     }

@@ -115,7 +115,7 @@ class FenceTest {
             }
             last.set(sql);
         });
-        ArchiveSettings settings = settings().withTimeouts(PATIENCE, PATIENCE, Duration.ofMillis(500));
+        ArchiveSettings settings = settings().withTimeouts(PATIENCE.minusSeconds(1), PATIENCE, Duration.ofMillis(500));
 
         sweepOrFail(archiver(frozenBeforeItsCommit, settings, new SweepListener() {}));
 
@@ -253,7 +253,9 @@ class FenceTest {
     }
 
     private static ArchiveSettings settings() {
-        return ArchiveSettings.defaults().withBatchSize(3).withTimeouts(PATIENCE, PATIENCE, Duration.ofSeconds(10));
+        return ArchiveSettings.defaults()
+                .withBatchSize(3)
+                .withTimeouts(PATIENCE.minusSeconds(1), PATIENCE, Duration.ofSeconds(10));
     }
 
     private static Archiver archiver(ConnectionSource connections) {

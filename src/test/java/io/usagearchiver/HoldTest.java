@@ -367,7 +367,9 @@ class HoldTest {
         try (Rival rival = new Rival(db, "LOCK TABLE invoice IN ACCESS EXCLUSIVE MODE")) {
             Duration minute = Duration.ofMinutes(1);
             CompletableFuture<SweepResult> sweep = start(rows.archiver()
-                    .settings(ArchiveSettings.defaults().withBatchSize(6).withTimeouts(minute, minute, minute))
+                    .settings(ArchiveSettings.defaults()
+                            .withBatchSize(6)
+                            .withTimeouts(minute.minusSeconds(1), minute, minute))
                     .build());
             rival.awaitWaiting(1, "COMMIT");
             CompletableFuture<Void> hold = set(RowFilter.ids("5", "9"));

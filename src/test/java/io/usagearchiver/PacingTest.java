@@ -87,7 +87,8 @@ class PacingTest {
         try (Rival rival = new Rival(db, "INSERT INTO model_usage_details_archive TABLE row_5")) {
             Duration minute = Duration.ofMinutes(1);
             Archiver archiver = rows.archiver()
-                    .settings(settings(Pace.full().withPause(null, 100)).withTimeouts(minute, minute, minute))
+                    .settings(settings(Pace.full().withPause(null, 100))
+                            .withTimeouts(minute.minusSeconds(1), minute, minute))
                     .build();
             sweep = threads.submit(() -> archiver.sweep(stop));
             // A hundred times the time that this takes at least.

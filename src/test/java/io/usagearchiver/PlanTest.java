@@ -61,7 +61,8 @@ class PlanTest {
                 ArchiveSettings settings = ArchiveSettings.defaults();
                 TestDatabase.execute(
                         connection,
-                        (page ? TransactionLimits.page(settings) : TransactionLimits.batch(settings)).sql());
+                        (page ? TransactionLimits.page(settings) : TransactionLimits.batch(settings))
+                                .sql(connection.getMetaData().getDatabaseMajorVersion()));
                 String plan = plan(connection, sql);
                 connection.rollback();
 

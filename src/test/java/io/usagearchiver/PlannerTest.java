@@ -256,12 +256,12 @@ class PlannerTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            CREATE TRIGGER t AFTER UPDATE ON model_usage_details FOR EACH ROW EXECUTE FUNCTION f() | model_usage_details has trigger t, which no sweep fires
-            CREATE TRIGGER t AFTER INSERT ON model_usage_details_archive FOR EACH STATEMENT EXECUTE FUNCTION f() | model_usage_details_archive has trigger t, which fires in each batch
-            CREATE TABLE bill (usage_id integer REFERENCES model_usage_details) | bill refers to model_usage_details by bill_usage_id_fkey: rows of that which it names are rejected and stay where they are
-            CREATE TABLE model (id integer PRIMARY KEY); ALTER TABLE model_usage_details_archive ADD CONSTRAINT m FOREIGN KEY (model_id) REFERENCES model | model_usage_details_archive refers to model by m: rows whose target is gone are rejected and stay hot
-            ALTER TABLE model_usage_details SET (autovacuum_enabled = off) | autovacuum is off for model_usage_details: dead rows stay after a sweep, and statistics grow old
-            ALTER TABLE model_usage_details_archive SET (autovacuum_enabled = false) | autovacuum is off for model_usage_details_archive: dead rows stay after a sweep, and statistics grow old
+            CREATE TRIGGER t AFTER UPDATE ON model_usage_details FOR EACH ROW EXECUTE FUNCTION f() | public.model_usage_details has trigger t, which no sweep fires
+            CREATE TRIGGER t AFTER INSERT ON model_usage_details_archive FOR EACH STATEMENT EXECUTE FUNCTION f() | public.model_usage_details_archive has trigger t, which fires in each batch
+            CREATE TABLE bill (usage_id integer REFERENCES model_usage_details) | public.bill refers to public.model_usage_details by bill_usage_id_fkey: rows of that which it names are rejected and stay where they are
+            CREATE TABLE model (id integer PRIMARY KEY); ALTER TABLE model_usage_details_archive ADD CONSTRAINT m FOREIGN KEY (model_id) REFERENCES model | public.model_usage_details_archive refers to public.model by m: rows whose target is gone are rejected and stay hot
+            ALTER TABLE model_usage_details SET (autovacuum_enabled = off) | autovacuum is off for public.model_usage_details: dead rows stay after a sweep, and statistics grow old
+            ALTER TABLE model_usage_details_archive SET (autovacuum_enabled = false) | autovacuum is off for public.model_usage_details_archive: dead rows stay after a sweep, and statistics grow old
             """)
     void what_may_slow_a_sweep_down_or_keep_rows_back_is_a_warning(String change, String warning) {
         db.execute("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'");

@@ -50,7 +50,8 @@ class RestorePlanTest {
                 ArchiveSettings settings = ArchiveSettings.defaults();
                 TestDatabase.execute(
                         connection,
-                        (ordered ? TransactionLimits.page(settings) : TransactionLimits.batch(settings)).sql());
+                        (ordered ? TransactionLimits.page(settings) : TransactionLimits.batch(settings))
+                                .sql(connection.getMetaData().getDatabaseMajorVersion()));
                 String plan = PlanTest.plan(connection, sql);
                 connection.rollback();
 

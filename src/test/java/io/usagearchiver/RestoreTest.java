@@ -360,7 +360,7 @@ class RestoreTest {
             ALTER TABLE HOT ALTER operation TYPE varchar(16) | hot public.HOT column operation is character varying(16) (archive: character varying(32))
             ALTER TABLE ARC ADD extra int | hot public.HOT lacks column extra (archive: integer)
             ALTER TABLE HOT ADD extra int | archive public.ARC lacks column extra (hot: integer)
-            CREATE TABLE bill (usage_id int REFERENCES ARC ON DELETE CASCADE) | archive public.ARC is referenced by bill_usage_id_fkey of bill on delete cascade: moving a row would change other rows
+            CREATE TABLE bill (usage_id int REFERENCES ARC ON DELETE CASCADE) | archive public.ARC is referenced by bill_usage_id_fkey of public.bill on delete cascade: moving a row would change other rows
             """)
     void tables_between_which_a_row_could_be_lost_on_its_way_back_are_refused(String change, String difference) {
         db.execute("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'");

@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
 import ch.qos.logback.classic.Level;
+import com.mchange.v2.c3p0.ComboPooledDataSource;
 import io.usagearchiver.testing.CapturedLog;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
+import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -16,8 +18,10 @@ import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.postgresql.PGConnection;
+import org.slf4j.LoggerFactory;
 
 /** Real errors of PostgreSQL in the middle of a sweep of 100 expired rows, ten a batch. */
 class RetryTest {
@@ -61,6 +65,94 @@ class RetryTest {
 
         assertThat(seen).hasValueGreaterThanOrEqualTo(which);
         assertDrained(result, 100, 10);
+    }
+
+    /** A pool that takes it for a leak, for instance, closes it without a word; some fault is thrown then, or another. */
+    @ParameterizedTest
+    @CsvSource({
+        "set transaction, false",
+        "'select array_agg(\"page\"', false",
+        "for update, false",
+        "insert into, true",
+        "delete from, false",
+        "'update \"public\".\"usage_archive_sweep\"', false",
+        "commit, false",
+        "commit, true"
+    })
+    void a_transaction_whose_connection_was_closed_by_someone_else_is_repeated_on_another_one(
+            String statement, boolean runtimeException) {
+        int which = statement.contains("page") ? 1 : 9;
+        AtomicInteger seen = new AtomicInteger();
+        SweepResult result = sweep(SETTINGS, (sql, connection) -> {
+            if (sql.contains(statement) && seen.incrementAndGet() == which) {
+                connection.close();
+                if (runtimeException) {
+                    throw new IllegalStateException("connection is closed");
+                }
+            }
+        });
+
+        assertDrained(result, 100, 10);
+    }
+
+    /** The pool closes a connection's statements first. */
+    @Test
+    void a_statement_that_was_closed_by_someone_else_is_repeated_on_another_connection() {
+        AtomicInteger inserts = new AtomicInteger();
+        SweepResult result = sweep(SETTINGS, (sql, connection) -> {
+            if (sql.startsWith("insert into \"public\".\"model") && inserts.incrementAndGet() == 3) {
+                try (PreparedStatement closed = connection.prepareStatement("SELECT 1")) {
+                    closed.close();
+                    closed.execute();
+                }
+            }
+        });
+
+        assertDrained(result, 100, 10);
+        assertThat(log.messages(Level.WARN, Retry.class)).anyMatch(m -> m.contains("statement has been closed"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"25P03", "25P04", "57P05"})
+    void a_transaction_that_a_timeout_of_the_session_has_ended_is_repeated(String state) {
+        AtomicInteger inserts = new AtomicInteger();
+        SweepResult result = sweep(SETTINGS, (sql, connection) -> {
+            if (sql.startsWith("insert into \"public\".\"model") && inserts.incrementAndGet() == 3) {
+                TestDatabase.execute(
+                        connection, "DO $$ BEGIN RAISE EXCEPTION 'timed out' USING ERRCODE = '" + state + "'; END $$");
+            }
+        });
+
+        assertDrained(result, 100, 10);
+    }
+
+    @Test
+    void a_pool_that_takes_connections_back_in_mid_sweep_does_not_end_it() {
+        db.execute("DELETE FROM model_usage_details");
+        db.insertUsage("SELECT i, timestamp '2020-01-01' + i * interval '1 minute', timestamp '2020-01-01'"
+                + " FROM generate_series(1, 4000) i");
+        db.execute("DROP TABLE before_the_sweep; CREATE TABLE before_the_sweep AS TABLE model_usage_details");
+        AtomicInteger opened = new AtomicInteger();
+        try (ComboPooledDataSource pool = new ComboPooledDataSource()) {
+            pool.setJdbcUrl(db.url());
+            pool.setUser(TestDatabase.ARCHIVER);
+            pool.setPassword(TestDatabase.ARCHIVER);
+            pool.setMinPoolSize(1);
+            pool.setUnreturnedConnectionTimeout(1);
+
+            SweepResult result = Archiver.builder(UsageDetails.PAIR, () -> {
+                        opened.incrementAndGet();
+                        return pool.getConnection();
+                    })
+                    .settings(ArchiveSettings.defaults()
+                            .withBatchSize(50)
+                            .withPace(Pace.full().withPause(Duration.ofMillis(30), 0)))
+                    .build()
+                    .sweep();
+
+            assertThat(opened).hasValueGreaterThan(1);
+            assertDrained(result, 4000, 80);
+        }
     }
 
     @Test
@@ -124,7 +216,7 @@ class RetryTest {
     @Test
     void a_deadlock_is_repeated() throws Exception {
         ArchiveSettings patient =
-                SETTINGS.withTimeouts(Duration.ofMinutes(1), Duration.ofMinutes(1), Duration.ofMinutes(1));
+                SETTINGS.withTimeouts(Duration.ofSeconds(59), Duration.ofMinutes(1), Duration.ofMinutes(1));
         // PostgreSQL ends the session that notices: the sweep, since the rival looks much later.
         db.execute(
                 "ALTER ROLE " + TestDatabase.ARCHIVER + " IN DATABASE " + db.name() + " SET deadlock_timeout = '8s'");
@@ -219,6 +311,39 @@ class RetryTest {
         assertThat(sweep(SETTINGS, (sql, connection) -> {}).rowsRejected()).isEqualTo(3);
     }
 
+    /** PostgreSQL's DETAIL has the whole row or its key, its CONTEXT what a function was called with. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "ADD CHECK (user_name <> 'my secret')",
+                "ADD UNIQUE (user_name)",
+                "ADD UNIQUE (user_name) DEFERRABLE INITIALLY DEFERRED",
+                "ADD CHECK (raising(user_name))"
+            })
+    void what_is_in_a_row_that_is_refused_reaches_neither_ledger_nor_log(String constraint) {
+        db.execute("UPDATE model_usage_details SET user_name = 'my secret' WHERE id IN (7, 8)");
+        db.execute("CREATE FUNCTION raising(name text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN"
+                + " IF name = 'my secret' THEN RAISE EXCEPTION E'refused by\n  a rule' USING DETAIL = name; END IF;"
+                + " RETURN true; END $$");
+        db.execute("UPDATE model_usage_details SET user_name = id WHERE id NOT IN (7, 8)");
+        db.execute("ALTER TABLE model_usage_details_archive " + constraint);
+        Throwable thrown = null;
+        try {
+            sweep(SETTINGS, (sql, connection) -> {});
+        } catch (SweepFailedException e) {
+            thrown = e;
+            LoggerFactory.getLogger(RetryTest.class).error("as a host logs it", e);
+        }
+
+        assertThat(db.strings("SELECT message FROM usage_archive_sweep").get(0))
+                .containsAnyOf("violates", "ERROR: refused by a rule")
+                .doesNotContain("my secret", "DETAIL", "Detail", "Where");
+        assertThat(log.everything()).doesNotContain("my secret");
+        for (Throwable cause = thrown; cause != null; cause = cause.getCause()) {
+            assertThat(cause.toString()).doesNotContain("my secret").doesNotContain("Detail");
+        }
+    }
+
     @Test
     void a_backlog_of_refused_rows_comes_to_an_end() {
         db.execute("ALTER TABLE model_usage_details_archive ADD CHECK (id < 0)");
@@ -248,7 +373,7 @@ class RetryTest {
         db.execute("DELETE FROM before_the_sweep WHERE id > 10");
 
         SweepResult result = sweep(
-                SETTINGS.withTimeouts(Duration.ofSeconds(5), Duration.ofSeconds(3), Duration.ofSeconds(10)),
+                SETTINGS.withTimeouts(Duration.ofSeconds(2), Duration.ofSeconds(3), Duration.ofSeconds(10)),
                 (sql, connection) -> {});
 
         assertDrained(result, 10, 2);

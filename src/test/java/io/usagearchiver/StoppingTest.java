@@ -29,7 +29,7 @@ class StoppingTest {
     /** No timeout of PostgreSQL ends a sweep that waits here. */
     private static final ArchiveSettings PATIENT = ArchiveSettings.defaults()
             .withBatchSize(10)
-            .withTimeouts(Duration.ofHours(1), Duration.ofHours(1), Duration.ofHours(1));
+            .withTimeouts(Duration.ofMinutes(59), Duration.ofHours(1), Duration.ofHours(1));
 
     @AutoClose
     private final TestDatabase db = TestDatabase.create();

@@ -21,6 +21,7 @@ import org.jooq.SQLDialect;
 import org.jooq.Schema;
 import org.jooq.Table;
 import org.jooq.TableField;
+import org.jooq.conf.Settings;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
@@ -110,7 +111,7 @@ public final class GeneratedCodeCheck {
     public static List<String> differences(Connection connection, Schema generated) {
         List<String> differences = new ArrayList<>();
         for (Table<?> table : generated.getTables()) {
-            DSL.using(connection, SQLDialect.POSTGRES).transaction(tx -> {
+            DSL.using(connection, SQLDialect.POSTGRES, new Settings()).transaction(tx -> {
                 GeneratedCodeCheck check = new GeneratedCodeCheck(tx.dsl());
                 check.compare(generated, table);
                 differences.addAll(check.differences);

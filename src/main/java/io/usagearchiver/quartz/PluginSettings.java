@@ -1,5 +1,6 @@
 package io.usagearchiver.quartz;
 
+import io.usagearchiver.ArchiveException;
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.ArchiveSettings;
 import io.usagearchiver.Pace;
@@ -98,9 +99,19 @@ public record PluginSettings(
         Reader reader = new Reader(properties, origin, environment);
         String dataSource = reader.text(DATA_SOURCE, null).require("the name of a data source of this Quartz instance");
         String pairClass = reader.text(PAIR, null).orElse(UsageDetails.class.getName());
-        ArchivePair<?> pair = reader.text(PAIR, null).parse(UsageDetails.PAIR, PluginSettings::pair);
-        boolean shipped = pair == UsageDetails.PAIR;
+        ArchivePair<?> shippedPair = shippedPair();
+        ArchivePair<?> pair = reader.text(PAIR, null).parse(shippedPair, PluginSettings::pair);
+        boolean shipped = pair == shippedPair;
         ArchiveSettings defaults = ArchiveSettings.defaults();
+        Setting lock = reader.text(LOCK_TIMEOUT, null);
+        Setting statement = reader.text(STATEMENT_TIMEOUT, null);
+        Duration lockTimeout = lock.parse(defaults.lockTimeout(), PluginSettings::duration);
+        Duration statementTimeout = statement.parse(defaults.statementTimeout(), PluginSettings::duration);
+        if (lockTimeout.compareTo(statementTimeout) >= 0) {
+            throw new IllegalArgumentException(
+                    lock.told(text(lockTimeout)) + " must be shorter than " + statement.told(text(statementTimeout))
+                            + ": a statement that waits for a lock would be taken for one that is too slow");
+        }
         return new PluginSettings(
                 dataSource,
                 pairClass,
@@ -119,9 +130,8 @@ public record PluginSettings(
                                         defaults.batchSize(),
                                         wholeNumber(ArchiveSettings.MIN_BATCH_SIZE, ArchiveSettings.MAX_BATCH_SIZE)),
                         reader.text(TIME_BUDGET, null).parse(defaults.timeBudget(), PluginSettings::duration),
-                        reader.text(LOCK_TIMEOUT, null).parse(defaults.lockTimeout(), PluginSettings::duration),
-                        reader.text(STATEMENT_TIMEOUT, null)
-                                .parse(defaults.statementTimeout(), PluginSettings::duration),
+                        lockTimeout,
+                        statementTimeout,
                         reader.text(IDLE_TRANSACTION_TIMEOUT, null)
                                 .parse(defaults.idleTransactionTimeout(), PluginSettings::duration),
                         reader.text(RETRY_TIMEOUT, null).parse(defaults.retryTimeout(), PluginSettings::duration),
@@ -148,6 +158,18 @@ public record PluginSettings(
                                     .map(near -> "; did you mean " + near + "?")
                                     .orElse("; there are " + String.join(", ", known)));
                 });
+    }
+
+    /** The first use of jOOQ, which may say why it cannot start. */
+    private static ArchivePair<?> shippedPair() {
+        try {
+            return UsageDetails.PAIR;
+        } catch (ExceptionInInitializerError e) {
+            if (e.getCause() instanceof ArchiveException told) {
+                throw told;
+            }
+            throw e;
+        }
     }
 
     private static Pace pace(Reader reader) {
@@ -330,6 +352,10 @@ public record PluginSettings(
     private record Setting(String origin, @Nullable String value) {
         String orElse(String fallback) {
             return value == null ? fallback : value;
+        }
+
+        String told(String meaning) {
+            return origin + " = '" + meaning + "'" + (value == null ? " (the default)" : "");
         }
 
         String require(String what) {

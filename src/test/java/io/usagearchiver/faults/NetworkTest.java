@@ -40,10 +40,10 @@ class NetworkTest {
     private static final int ROWS = 100;
     private static final ArchiveSettings SETTINGS = ArchiveSettings.defaults()
             .withBatchSize(10)
-            .withTimeouts(Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ofSeconds(1));
+            .withTimeouts(Duration.ofMillis(900), Duration.ofSeconds(1), Duration.ofSeconds(1));
     /** No timeout of PostgreSQL ends a sweep that waits here, and no limit of its own. */
     private static final ArchiveSettings PATIENT =
-            SETTINGS.withTimeouts(Duration.ofHours(1), Duration.ofHours(1), Duration.ofHours(1));
+            SETTINGS.withTimeouts(Duration.ofMinutes(59), Duration.ofHours(1), Duration.ofHours(1));
 
     @AutoClose
     private final TestDatabase db = TestDatabase.create();

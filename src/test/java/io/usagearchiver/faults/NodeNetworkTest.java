@@ -77,7 +77,8 @@ class NodeNetworkTest {
     @Test
     void a_node_whose_connections_are_all_half_open_comes_back_by_itself() throws Exception {
         load();
-        Map<String, String> shortStatements = Map.of(SampleConfig.archiver("statementTimeout"), "2s");
+        Map<String, String> shortStatements =
+                Map.of(SampleConfig.archiver("statementTimeout"), "2s", SampleConfig.archiver("lockTimeout"), "1s");
         try (Node a = new Node("a", NEVER, shortStatements);
                 Node b = new Node("b", NEVER, shortStatements)) {
             Node sweeping = awaitSweeping(a, b);

@@ -61,7 +61,7 @@ class NodeStoppingTest {
         // As the sample has it: how long a vain attempt to connect takes is part of the five seconds.
         properties.setProperty("org.quartz.dataSource.archive.acquireRetryDelay", "500");
         properties.setProperty(archiver("batchSize"), String.valueOf(BATCH));
-        properties.setProperty(archiver("lockTimeout"), "10m");
+        properties.setProperty(archiver("lockTimeout"), "9m");
         properties.setProperty(archiver("statementTimeout"), "10m");
         properties.setProperty(archiver("idleTransactionTimeout"), "10m");
         rival.setAutoCommit(false);

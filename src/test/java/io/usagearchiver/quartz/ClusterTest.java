@@ -103,7 +103,7 @@ class ClusterTest {
     @Test
     void sigterm_cancels_a_statement_that_hangs_on_a_lock() throws Exception {
         Properties properties = smallBatches();
-        properties.setProperty(archiver("lockTimeout"), "10m");
+        properties.setProperty(archiver("lockTimeout"), "9m");
         properties.setProperty(archiver("statementTimeout"), "10m");
         try (NodeProcess node = NodeProcess.start(properties, Map.of());
                 Connection application = db.connectAsOwner()) {

@@ -157,16 +157,23 @@ class PluginSettingsTest {
     })
     void durations_have_a_unit(String text, String same) {
         for (String name : List.of(
-                "timeBudget",
-                "lockTimeout",
-                "statementTimeout",
-                "idleTransactionTimeout",
-                "retryTimeout",
-                "pause",
-                "targetBatchTime",
-                "maxReplicaLag")) {
+                "timeBudget", "idleTransactionTimeout", "retryTimeout", "pause", "targetBatchTime", "maxReplicaLag")) {
             assertThat(effective(with(name, text), Map.of()).get(name)).isEqualTo(same);
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "lockTimeout, 60s, lockTimeout = '1m', statementTimeout = '1m' (the default)",
+        "lockTimeout, 2h, lockTimeout = '2h', statementTimeout = '1m' (the default)",
+        "statementTimeout, 5s, lockTimeout = '5s' (the default), statementTimeout = '5s'"
+    })
+    void a_lock_timeout_that_is_not_shorter_than_the_statement_timeout_is_refused_with_both(
+            String name, String value, String lock, String statement) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> parse(with(name, value), Map.of()))
+                .withMessage("property " + lock + " must be shorter than property " + statement
+                        + ": a statement that waits for a lock would be taken for one that is too slow");
     }
 
     static Stream<Arguments> bad_values() {

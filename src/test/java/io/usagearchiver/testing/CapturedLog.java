@@ -3,6 +3,7 @@ package io.usagearchiver.testing;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.classic.spi.ThrowableProxyUtil;
 import ch.qos.logback.core.AppenderBase;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -41,6 +42,18 @@ public final class CapturedLog implements AutoCloseable {
                 .filter(event -> event.getLevel() == level)
                 .map(event -> event.getLoggerName() + ": " + event.getFormattedMessage())
                 .toList();
+    }
+
+    /** All that a log file would have of the library's, stack traces and all, down to DEBUG. */
+    public String everything() {
+        StringBuilder text = new StringBuilder();
+        for (ILoggingEvent event : events) {
+            text.append(event.getFormattedMessage()).append('\n');
+            if (event.getThrowableProxy() != null) {
+                text.append(ThrowableProxyUtil.asString(event.getThrowableProxy()));
+            }
+        }
+        return text.toString();
     }
 
     @Override

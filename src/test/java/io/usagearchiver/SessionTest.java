@@ -1,0 +1,67 @@
+package io.usagearchiver;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.usagearchiver.testing.TestDatabase;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.SQLFeatureNotSupportedException;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Connections whose driver or pool lacks what JDBC asks for. */
+class SessionTest {
+    @AutoClose
+    private final TestDatabase db = TestDatabase.create();
+
+    @ParameterizedTest
+    @CsvSource({
+        "getNetworkTimeout, false",
+        "getNetworkTimeout, true",
+        "setNetworkTimeout, false",
+        "setNetworkTimeout, true",
+        "getMetaData, true"
+    })
+    void a_connection_that_lacks_a_method_is_given_back(String method, boolean runtimeException) throws SQLException {
+        List<Connection> opened = new ArrayList<>();
+        Archiver archiver = Archiver.builder(UsageDetails.PAIR, () -> {
+                    Connection connection = db.connectAsArchiver();
+                    opened.add(connection);
+                    return without(method, connection, runtimeException);
+                })
+                .build();
+
+        assertThatThrownBy(archiver::sweep)
+                .isInstanceOf(RuntimeException.class)
+                .hasStackTraceContaining("not supported");
+        assertThatThrownBy(archiver::checkSchema).isInstanceOf(RuntimeException.class);
+        assertThat(archiver.health().ok()).isFalse();
+
+        assertThat(opened).hasSize(3);
+        for (Connection connection : opened) {
+            assertThat(connection.isClosed()).isTrue();
+        }
+    }
+
+    private static Connection without(String name, Connection connection, boolean runtimeException) {
+        return (Connection) Proxy.newProxyInstance(
+                SessionTest.class.getClassLoader(), new Class<?>[] {Connection.class}, (self, method, args) -> {
+                    if (method.getName().equals(name)) {
+                        throw runtimeException
+                                ? new UnsupportedOperationException("not supported")
+                                : new SQLFeatureNotSupportedException("not supported");
+                    }
+                    try {
+                        return method.invoke(connection, args);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
+    }
+}
