@@ -110,6 +110,20 @@ final class Faults {
         };
     }
 
+    /** The same fault without what PostgreSQL tells of a row's content, with the stack traces that it had. */
+    static DataAccessException bare(DataAccessException fault) {
+        SQLException cause = sqlException(fault);
+        if (cause == null) {
+            return fault;
+        }
+        String told = firstLine(String.valueOf(cause.getMessage()));
+        SQLException bareCause = new SQLException(told, cause.getSQLState(), cause.getErrorCode());
+        bareCause.setStackTrace(cause.getStackTrace());
+        DataAccessException bare = new DataAccessException(told, bareCause);
+        bare.setStackTrace(fault.getStackTrace());
+        return bare;
+    }
+
     /** All of them but the first are of the row's content, or of where a function was: DETAIL, CONTEXT and so on. */
     private static String firstLine(String text) {
         return text.strip().lines().findFirst().orElse("").strip();

@@ -52,7 +52,8 @@ final class Session implements AutoCloseable {
     }
 
     /**
-     * Runs {@code work} in one transaction: commits when it returns, rolls back when it throws.
+     * Runs {@code work} in one transaction: commits when it returns, rolls back when it throws. A fault tells nothing of what
+     * is in a row.
      *
      * @throws LostException if the connection was lost before and there is no other to be had
      */
@@ -71,7 +72,7 @@ final class Session implements AutoCloseable {
             if (!isValid(current)) {
                 close();
             }
-            throw e;
+            throw Faults.bare(e);
         }
     }
 

@@ -4,8 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import ch.qos.logback.classic.Level;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.usagearchiver.metrics.SweepMetrics;
 import io.usagearchiver.testing.CapturedLog;
 import io.usagearchiver.testing.TestDatabase;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AutoClose;
@@ -19,6 +23,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Rows that the archive refuses, with whatever SQLSTATE: they stay, the others move, and no more is asked than need be. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class RefusedRowsTest {
+    private static final String SECRET = "S3CR3T-4711";
+
     @AutoClose
     private final TestDatabase db = TestDatabase.create();
 
@@ -198,6 +204,58 @@ class RefusedRowsTest {
                 .contains("\"bill\"")
                 .endsWith("(where the constraint is of a table that refers to the row: it stays until that does not any"
                         + " more)");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            ADD CONSTRAINT refusing CHECK (id <> 7)                                          | DRAINED
+            ADD CONSTRAINT refusing UNIQUE (user_name)                                       | DRAINED
+            ADD CONSTRAINT refusing UNIQUE (user_name) DEFERRABLE INITIALLY DEFERRED         | DRAINED
+            ADD CONSTRAINT refusing EXCLUDE USING btree (user_name WITH =)                   | DRAINED
+            ADD CONSTRAINT refusing CHECK (refuse(id, user_name, 'P0001'))                   | DRAINED
+            ADD CONSTRAINT refusing CHECK (refuse(id, user_name, '42501'))                   | FAILED
+            """)
+    void what_a_refused_row_contains_is_told_nowhere(String constraint, StopReason reason) {
+        db.execute("""
+                CREATE FUNCTION refuse(id integer, name text, state text) RETURNS boolean LANGUAGE plpgsql AS $$
+                BEGIN
+                  IF id = 7 THEN
+                    EXECUTE format('DO $do$ BEGIN RAISE EXCEPTION USING MESSAGE = ''refused'', ERRCODE = %L, DETAIL = %L,'
+                      ' HINT = %L; END $do$ -- %s', state, name, name, name);
+                  END IF;
+                  RETURN true;
+                END $$""");
+        rows.replaceWithExpired(10);
+        db.execute("UPDATE model_usage_details SET user_name = CASE WHEN id IN (7, 99) THEN '" + SECRET
+                + "' ELSE id::text END");
+        db.insertUsage("SELECT 99, timestamp '2019-01-01', timestamp '2019-01-01'");
+        db.execute("UPDATE model_usage_details SET user_name = '" + SECRET + "' WHERE id = 99");
+        db.execute("ALTER TABLE model_usage_details_archive " + constraint);
+        SimpleMeterRegistry registry = new SimpleMeterRegistry();
+        StringWriter told = new StringWriter();
+        log.everythingOf("io.usagearchiver");
+
+        try {
+            told.append(rows.archiver(4)
+                    .listener(new SweepMetrics(registry))
+                    .build()
+                    .sweep()
+                    .toString());
+        } catch (SweepFailedException e) {
+            e.printStackTrace(new PrintWriter(told, true));
+        }
+
+        assertThat(rows.ledger("state")).isEqualTo(reason.name());
+        assertThat(rows.ledger("message")).contains("ERROR: ").doesNotContain(SECRET, "DETAIL", "Detail");
+        assertThat(told.toString()).doesNotContain(SECRET);
+        assertThat(db.strings("SELECT s::text FROM usage_archive_status s").toString())
+                .doesNotContain(SECRET);
+        assertThat(new SweepHistory(UsageDetails.PAIR, db.archiver(), ArchiveSettings.defaults())
+                        .newest(10)
+                        .toString())
+                .doesNotContain(SECRET);
+        assertThat(registry.getMetersAsString()).doesNotContain(SECRET);
+        assertThat(log.everything()).contains("refuse").doesNotContain(SECRET);
     }
 
     private void refuse(String which, String state) {

@@ -3,15 +3,20 @@ package io.usagearchiver.testing;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.classic.spi.ThrowableProxyUtil;
 import ch.qos.logback.core.AppenderBase;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Collectors;
 import org.slf4j.LoggerFactory;
 
 /** What is logged, by whom ever, from its making to its closing. */
 public final class CapturedLog implements AutoCloseable {
     private final Logger root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
     private final List<ILoggingEvent> events = new CopyOnWriteArrayList<>();
+    private final Map<Logger, Level> levels = new HashMap<>();
     private final AppenderBase<ILoggingEvent> appender = new AppenderBase<>() {
         @Override
         protected void append(ILoggingEvent event) {
@@ -43,8 +48,24 @@ public final class CapturedLog implements AutoCloseable {
                 .toList();
     }
 
+    /** From now on also what is logged below the configured level, by a logger and those below it. */
+    public void everythingOf(String logger) {
+        Logger turnedUp = (Logger) LoggerFactory.getLogger(logger);
+        levels.putIfAbsent(turnedUp, turnedUp.getLevel());
+        turnedUp.setLevel(Level.ALL);
+    }
+
+    /** All messages with the stack traces of what was logged with them. */
+    public String everything() {
+        return events.stream()
+                .map(event ->
+                        event.getFormattedMessage() + "\n" + ThrowableProxyUtil.asString(event.getThrowableProxy()))
+                .collect(Collectors.joining("\n"));
+    }
+
     @Override
     public void close() {
+        levels.forEach(Logger::setLevel);
         root.detachAppender(appender);
         appender.stop();
     }
