@@ -4,8 +4,11 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How many rows the next batch tries: always the most, or, with a target time, what the last batch has shown to take it.
- * Down at once and as far as need be; up by twice at most, so that one fast batch is not followed by one far too large.
+ * How many rows the next batch tries: the most, or, with a target time, what the last batch has shown to take it. Down at
+ * once and as far as need be; up by twice at most, so that one fast batch is not followed by one far too large.
+ *
+ * <p>A batch whose statement timed out is halved, and the half is kept as long as it works: each batch of the full size lets
+ * the next be a sixteenth larger. From then on there is a target in any case, half of the statement timeout.
  */
 final class AdaptiveSize {
     /** Below this, a batch's round trips cost more than its rows. */
@@ -13,13 +16,21 @@ final class AdaptiveSize {
     /** The first batch: of these not even a slow server has much to do. */
     static final int FIRST_ROWS = 100;
 
+    private static final int CEILING_GROWTH = 16;
+
     private final int max;
-    private final @Nullable Duration target;
+    private final Duration statementTimeout;
+    private @Nullable Duration target;
+    private int min;
+    private int ceiling;
     private int size;
 
-    AdaptiveSize(int max, @Nullable Duration target) {
+    AdaptiveSize(int max, @Nullable Duration target, Duration statementTimeout) {
         this.max = max;
         this.target = target;
+        this.statementTimeout = statementTimeout;
+        this.min = Math.min(MIN_ROWS, max);
+        this.ceiling = max;
         this.size = target == null ? max : Math.min(max, FIRST_ROWS);
     }
 
@@ -36,8 +47,18 @@ final class AdaptiveSize {
         // A smaller batch than asked for that was fast says little: most of its time may have been its round trips.
         if (slow || rows >= size) {
             double fitting = (double) rows * target.toNanos() / Math.max(1, time.toNanos());
-            int most = (int) Math.min(max, 2L * size);
-            size = (int) Math.max(Math.min(MIN_ROWS, max), Math.min(most, fitting));
+            ceiling = slow ? ceiling : Math.min(max, ceiling + Math.max(1, ceiling / CEILING_GROWTH));
+            int most = (int) Math.min(ceiling, 2L * size);
+            size = (int) Math.max(min, Math.min(most, fitting));
         }
+    }
+
+    /** Learns from a batch of so many rows of which a statement timed out. */
+    void timedOut(int rows) {
+        Duration half = statementTimeout.dividedBy(2);
+        target = target == null || target.compareTo(half) > 0 ? half : target;
+        min = 1;
+        size = Math.max(min, Math.min(size, rows / 2));
+        ceiling = size;
     }
 }

@@ -9,7 +9,7 @@ import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Name;
-import org.jooq.Record2;
+import org.jooq.Record3;
 import org.jooq.Select;
 import org.jooq.Table;
 import org.jooq.impl.DSL;
@@ -23,6 +23,9 @@ import org.jspecify.annotations.Nullable;
  * than their age are one branch, in the order of the key.
  */
 final class Branch {
+    /** Of the keys of a page, which are in memory several times on their way to a batch and back. */
+    private static final int PAGE_BYTES = 2 << 20;
+
     private final Table<?> table;
     private final Key key;
     private final Field<?> age;
@@ -98,20 +101,36 @@ final class Branch {
     }
 
     /**
-     * The first candidates, without locks: at most {@code limit}, in order, behind {@code cursor}.
+     * The first candidates, without locks: at most {@code limit}, in order, behind {@code cursor}; less where their keys
+     * take more than {@value #PAGE_BYTES} bytes.
      *
      * @param cursor the page that was read before, or null for the first
      */
     Page page(DSLContext dsl, @Nullable Page cursor, int limit) {
         // One row with an array is read faster than thousands of rows.
-        Table<?> page = pageQuery(dsl, cursor, limit).asTable("page");
-        Record2<String[], String> read = dsl.select(
-                        DSL.arrayAgg(DSL.field(DSL.name("page", "key"), SQLDataType.VARCHAR)),
-                        NaiveUtc.text(DSL.max(DSL.field(DSL.name("page", "age"), SQLDataType.LOCALDATETIME))))
+        Table<?> read = pageQuery(dsl, cursor, limit).asTable("candidates");
+        Field<String> key = DSL.field(DSL.name("candidates", "key"), SQLDataType.VARCHAR);
+        Field<LocalDateTime> ofAge = DSL.field(DSL.name("candidates", "age"), SQLDataType.LOCALDATETIME);
+        Table<?> page = dsl.select(
+                        key,
+                        ofAge,
+                        DSL.field(
+                                        "sum(octet_length({0})) over (rows unbounded preceding) - octet_length({0}) < {1}",
+                                        SQLDataType.BOOLEAN, key, DSL.inline(PAGE_BYTES))
+                                .as("fits"))
+                .from(read)
+                .asTable("page");
+        Condition fits = DSL.condition(DSL.field(DSL.name("page", "fits"), SQLDataType.BOOLEAN));
+        Record3<String[], String, Integer> row = dsl.select(
+                        DSL.arrayAgg(page.field(key)).filterWhere(fits),
+                        NaiveUtc.text(DSL.max(page.field(ofAge)).filterWhere(fits)),
+                        DSL.count())
                 .from(page)
                 .fetchSingle();
         return new Page(
-                read.value1() == null ? List.of() : List.of(read.value1()), read.value2() == null ? "" : read.value2());
+                row.value1() == null ? List.of() : List.of(row.value1()),
+                row.value2() == null ? "" : row.value2(),
+                row.value3());
     }
 
     /** What {@link #page} reads. */
@@ -178,10 +197,29 @@ final class Branch {
                 .sum();
     }
 
-    /** Candidates in order, and where the next page begins. */
-    record Page(List<String> keys, String lastAge) {
+    /** How many rows are wanted, counted up to a limit. */
+    long count(DSLContext dsl, long limit) {
+        Table<?> rows = dsl.selectOne()
+                .from(table)
+                .where(wanted)
+                .orderBy(order().get(0))
+                .limit(DSL.inline(limit))
+                .asTable("candidates");
+        return dsl.fetchCount(rows);
+    }
+
+    /**
+     * Candidates in order, and where the next page begins.
+     *
+     * @param rows how many were read, which is more than there are keys if these would take too many bytes
+     */
+    record Page(List<String> keys, String lastAge, int rows) {
         Page {
             keys = new ArrayList<>(keys);
+        }
+
+        boolean isCut() {
+            return rows > keys.size();
         }
 
         String lastKey() {

@@ -1,6 +1,8 @@
 package io.usagearchiver;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
@@ -13,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The cursor moves with the page, never with what a batch could lock: a row can come back from its lock with another
  * age, and a cursor taken from it would jump over rows. No page reads again the dead index entries that earlier ones
- * left, and pages keep rows of one age from being read again for each batch.
+ * left, and pages keep rows of one age from being read again for each batch. A page is bounded in rows and in bytes, and
+ * with it the batches: keys can be long.
  */
 final class Candidates {
     private static final int BATCHES_PER_PAGE = 50;
@@ -23,10 +26,13 @@ final class Candidates {
     private final IntSupplier batchSize;
     private final int pageSize;
     private final Set<String> without;
+    /** What was read, or given back, and not yet taken: the first is the next. */
+    private final Deque<Slice> pieces = new ArrayDeque<>();
 
+    private @Nullable Mark mark;
     private int branch;
     private Branch.@Nullable Page cursor;
-    private @Nullable Slice page;
+    private int rowsToRead;
     private boolean empty = true;
 
     /**
@@ -43,23 +49,61 @@ final class Candidates {
         this.batchSize = batchSize;
         this.pageSize =
                 Math.max(maxBatchSize, Math.min(BATCHES_PER_PAGE * maxBatchSize, ArchiveSettings.MAX_BATCH_SIZE));
+        this.rowsToRead = pageSize;
         this.without = without;
     }
 
     /** The next candidates, or null at the end of the pass. */
     @Nullable
     Slice next() {
-        while (page == null && branch < branches.size()) {
+        while (pieces.isEmpty() && branch < branches.size()) {
             readPage();
         }
-        if (page == null) {
+        Slice piece = pieces.poll();
+        if (piece == null) {
             return null;
         }
         empty = false;
-        Slice left = page;
-        int size = Math.min(batchSize.getAsInt(), left.keys().size());
-        page = size == left.keys().size() ? null : left.from(size);
-        return left.upTo(size);
+        int size = Math.min(batchSize.getAsInt(), piece.keys().size());
+        if (size == piece.keys().size()) {
+            return piece;
+        }
+        pieces.push(piece.from(size));
+        return piece.upTo(size);
+    }
+
+    /** Has the rows of a slice be the next candidates again, cut anew. */
+    void giveBack(Slice slice) {
+        pieces.push(slice);
+    }
+
+    /** Has the rows of a slice be the next candidates again, in two halves. */
+    void giveBackInHalves(Slice slice) {
+        int half = slice.keys().size() / 2;
+        giveBack(slice.from(half));
+        giveBack(slice.upTo(half));
+    }
+
+    /** Remembers where a slice that was just taken begins, of which one row was dealt with. */
+    void mark(Slice slice, int row) {
+        List<Slice> next = new ArrayList<>(pieces);
+        if (slice.keys().size() > 1) {
+            next.add(0, slice.without(row));
+        }
+        mark = new Mark(branch, cursor, next);
+    }
+
+    /** Goes back to the mark, if there is one, and forgets it; else gives back what was taken last. */
+    void returnToMark(Slice last) {
+        if (mark == null) {
+            giveBack(last);
+            return;
+        }
+        branch = mark.branch();
+        cursor = mark.cursor();
+        pieces.clear();
+        pieces.addAll(mark.pieces());
+        mark = null;
     }
 
     /** Whether the pass has found no candidate so far. */
@@ -70,16 +114,24 @@ final class Candidates {
     private void readPage() {
         Branch from = branches.get(branch);
         Branch.Page behind = cursor;
-        Branch.Page read = reader.read(dsl -> from.page(dsl, behind, pageSize));
+        int limit = rowsToRead;
+        Branch.Page read = reader.read(dsl -> from.page(dsl, behind, limit));
         cursor = read;
-        if (read.keys().size() < pageSize) {
+        if (!read.isCut() && read.rows() < limit) {
             branch++;
             cursor = null;
         }
+        // Where the keys are long, most of a full page would be read in vain, and again by the next one.
+        rowsToRead = (int) Math.min(pageSize, 2L * (read.isCut() ? read.keys().size() : limit));
         List<String> keys = new ArrayList<>(read.keys());
         keys.removeAll(without);
-        page = keys.isEmpty() ? null : new Slice(from, keys, read.lastAge());
+        if (!keys.isEmpty()) {
+            pieces.push(new Slice(from, keys, read.lastAge()));
+        }
     }
+
+    /** A place in the pass. */
+    private record Mark(int branch, Branch.@Nullable Page cursor, List<Slice> pieces) {}
 
     /** Runs the query of a page. */
     interface PageReader {
@@ -98,6 +150,16 @@ final class Candidates {
 
         Slice from(int size) {
             return new Slice(branch, keys.subList(size, keys.size()), age);
+        }
+
+        Slice only(int row) {
+            return new Slice(branch, keys.subList(row, row + 1), age);
+        }
+
+        Slice without(int row) {
+            List<String> others = new ArrayList<>(keys);
+            others.remove(row);
+            return new Slice(branch, others, age);
         }
     }
 }

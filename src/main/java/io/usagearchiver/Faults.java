@@ -1,6 +1,7 @@
 package io.usagearchiver;
 
 import java.sql.SQLException;
+import java.util.Set;
 import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
 
@@ -9,6 +10,27 @@ final class Faults {
     private static final String PINNED_PATH =
             "; what an index, CHECK, trigger or condition calls runs with search_path = pg_catalog, pg_temp here: it must"
                     + " name what it uses with its schema, or SET search_path itself";
+
+    /**
+     * The classes of SQLSTATEs, of PostgreSQL's Appendix A and of its driver, for which no row is to blame: whatever is
+     * tried meets them, so a sweep that does ends with what to do.
+     *
+     * <ul>
+     *   <li>08, 53, 57, 58, 72, F0: the connection, resources, an operator, the system, the snapshot, the configuration
+     *   <li>0L, 0P, 28, 2B: privileges and roles
+     *   <li>3D, 3F, 42: what is missing or was altered, syntax, and, as 42501, privileges. A function that raises one of
+     *       these for a single row stops the sweep with its message
+     *   <li>0A: what PostgreSQL does not do
+     *   <li>0B, 25, 26: the state of the transaction, a read-only one too, and of the session
+     *   <li>99: the driver itself, which also has faults without an SQLSTATE
+     * </ul>
+     *
+     * A function can raise all others for one row alone: an index on an expression, a CHECK and a trigger call it. Damaged
+     * data (XX001, XX002) and what extensions raise without a code (XX000) can be one row's, too. Where they are not, a
+     * sweep is refused row after row, which {@link Refusals} bounds.
+     */
+    private static final Set<String> NOT_OF_A_ROW = Set.of(
+            "08", "0A", "0B", "0L", "0P", "25", "26", "28", "2B", "3D", "3F", "42", "53", "57", "58", "72", "99", "F0");
 
     private Faults() {}
 
@@ -33,10 +55,21 @@ final class Faults {
         return sqlState(fault).startsWith("08");
     }
 
-    /** Whether a row's content is to blame: data exceptions and integrity constraints. */
+    /** Whether a row may be to blame, so that a batch without it can succeed. */
+    static boolean mayBeOfARow(Throwable fault) {
+        String state = sqlState(fault);
+        return state.length() == 5 && !isTransient(fault) && !NOT_OF_A_ROW.contains(state.substring(0, 2));
+    }
+
+    /** Whether a value is to blame: data exceptions and integrity constraints. */
     static boolean isData(Throwable fault) {
         String state = sqlState(fault);
         return state.startsWith("22") || state.startsWith("23");
+    }
+
+    /** Whether the server found its own data damaged, or something that should not be. */
+    static boolean isDamage(Throwable fault) {
+        return sqlState(fault).startsWith("XX");
     }
 
     /** Whether a table, a column or the right to read it is missing. */
@@ -49,23 +82,47 @@ final class Faults {
         return sqlState(fault).equals("57014");
     }
 
-    /** What PostgreSQL said, without jOOQ's copy of the statement, and what to do where that is known. */
+    /** What PostgreSQL said, on one line without jOOQ's copy of the statement, and what to do where that is known. */
     static String message(Throwable fault) {
         SQLException cause = sqlException(fault);
-        if (cause == null) {
-            return String.valueOf(fault.getMessage());
-        }
-        String hint = switch (sqlState(fault)) {
+        return cause == null ? String.valueOf(fault.getMessage()) : BareFault.message(cause) + hint(sqlState(fault));
+    }
+
+    private static String hint(String state) {
+        String exact = switch (state) {
             case "42501" ->
                 " (apply sql/04-grants.sql for the role of this data source; sql/06-restore-grants.sql for one"
                         + " that restores, holds or releases)";
             case "42P01" -> " (apply sql/02-ledger.sql if it is a table of the archiver's" + PINNED_PATH + ")";
             case "42883", "42704", "3F000" -> " (" + PINNED_PATH.substring(2) + ")";
+            case "26000", "42P05" ->
+                " (a pooler that does not know prepared statements? PgBouncer: 1.21 or later with"
+                        + " max_prepared_statements above 0, or prepareThreshold=0 in the URL)";
             case "25006" -> " (a standby, or default_transaction_read_only: the next sweep that may write goes on)";
+            case "23001", "23503" ->
+                " (where the constraint is of a table that refers to the row: it stays until that does not any more)";
             case "53100" -> " (make room on the database's disk: the next sweep goes on)";
+            case "53200" ->
+                " (the server's memory or its table of locks is used up: see its log; a smaller batchSize takes less)";
+            case "53300" -> " (the server's connections are used up: the next sweep that gets one goes on)";
             default -> "";
         };
-        return BareFault.message(cause) + hint;
+        if (!exact.isEmpty()) {
+            return exact;
+        }
+        return switch (state.length() < 2 ? "" : state.substring(0, 2)) {
+            case "42" -> " (a table, or what its constraints, indexes and triggers use, is missing or was altered)";
+            case "58" -> " (the server's files or disk: see its log)";
+            case "XX" -> " (the server may have damaged data: see its log, and check the tables with pg_amcheck)";
+            default -> "";
+        };
+    }
+
+    /** A text on one line of so many characters at most, for a message. */
+    static String shortened(String text, int most) {
+        int kept = Math.min(text.length(), most);
+        String line = text.substring(0, kept).replaceAll("[\\p{Cntrl}\\u0085\\u2028\\u2029]+", " ");
+        return kept < text.length() ? line + "… (" + text.length() + " characters)" : line;
     }
 
     private static String sqlState(Throwable fault) {

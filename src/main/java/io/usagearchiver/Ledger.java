@@ -243,6 +243,25 @@ final class Ledger {
     }
 
     /**
+     * Sets the counts of rows that were kept back to those that are still known: the others will be met and counted again.
+     *
+     * @return the number of rows touched, which is 1
+     * @throws SupersededException if the row is not RUNNING any more
+     */
+    int recount(DSLContext tx, int conflicts, int rejected) {
+        int rows = tx.update(L)
+                .set(L.ROWS_IN_CONFLICT, (long) conflicts)
+                .set(L.ROWS_REJECTED, (long) rejected)
+                .where(L.SWEEP_ID.eq(sweepId))
+                .and(L.STATE.eq(RUNNING))
+                .execute();
+        if (rows == 0) {
+            throw new SupersededException();
+        }
+        return rows;
+    }
+
+    /**
      * Reads, without a lock, whether this sweep is still the one.
      *
      * @throws SupersededException if the row is not RUNNING any more

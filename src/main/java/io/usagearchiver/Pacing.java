@@ -14,7 +14,7 @@ import org.slf4j.LoggerFactory;
  * holds no transaction, and a {@link StopSignal} ends the wait at once.
  */
 final class Pacing {
-    /** How often the replicas are looked at: between two batches, and while waiting. */
+    /** How often the replicas are looked at, between two batches and while waiting, and the ledger, during a pause. */
     private static final Duration LOOK_INTERVAL = Duration.ofSeconds(1);
 
     private static final Logger log = LoggerFactory.getLogger(Pacing.class);
@@ -42,7 +42,7 @@ final class Pacing {
         this.stop = stop;
         this.now = now;
         this.sweep = sweep;
-        this.size = new AdaptiveSize(settings.batchSize(), pace.targetBatchTime());
+        this.size = new AdaptiveSize(settings.batchSize(), pace.targetBatchTime(), settings.statementTimeout());
     }
 
     /** How many rows the next batch is to try. */
@@ -56,6 +56,16 @@ final class Pacing {
         lastBatch = time;
     }
 
+    /** Learns from a batch that failed, for the pause before the next. */
+    void batchFailed(Duration time) {
+        lastBatch = time;
+    }
+
+    /** Learns from a batch of so many rows of which a statement timed out, for the size of the next. */
+    void batchTimedOut(int rows) {
+        size.timedOut(rows);
+    }
+
     /** Since the sweep began. */
     Duration elapsed() {
         return Duration.ofNanos(System.nanoTime() - startNanos);
@@ -66,7 +76,7 @@ final class Pacing {
      *
      * @param any whether a batch was committed: the time budget ends a sweep after one at least, but for a replica it waits
      *     no longer
-     * @param reader runs a query in a transaction of its own
+     * @param reader runs a query in a transaction of its own, if this sweep is still the one
      */
     @Nullable
     StopReason awaitTurn(boolean any, LagReader reader) {
@@ -74,9 +84,7 @@ final class Pacing {
         if (reason == null && lastBatch != null) {
             Duration pause = pace.pauseAfter(lastBatch);
             lastBatch = null;
-            if (!pause.isZero()) {
-                reason = sleep(pause, any);
-            }
+            reason = pause(pause, any, reader);
         }
         Duration limit = pace.maxReplicaLag();
         return reason == null && limit != null ? awaitReplicas(limit, reader) : reason;
@@ -96,6 +104,23 @@ final class Pacing {
     /** Whether no batch may run at this time of the day. */
     private boolean isOutsideWindow() {
         return pace.runWindow() != null && !pace.runWindow().contains(now.get().toLocalTime());
+    }
+
+    /** Sleeps, and looks every now and then whether a newer sweep has taken over. */
+    private @Nullable StopReason pause(Duration time, boolean budgetCounts, LagReader reader) {
+        Duration end = elapsed().plus(time);
+        Duration left = time;
+        while (!left.isZero() && !left.isNegative()) {
+            StopReason reason = sleep(min(left, LOOK_INTERVAL), budgetCounts);
+            if (reason != null) {
+                return reason;
+            }
+            left = end.minus(elapsed());
+            if (left.compareTo(LOOK_INTERVAL) > 0) {
+                reader.read(tx -> null);
+            }
+        }
+        return null;
     }
 
     /** Sleeps, but not beyond what ends the sweep. */

@@ -31,6 +31,33 @@ final class Surroundings {
             from pg_catalog.pg_constraint f where f.contype = 'f' and f.conrelid = to_regclass({1})
             order by 1""";
 
+    /**
+     * Tables that refer to the hot one without an index that begins with the columns by which they do, in whatever order. A
+     * partial one serves if all that it leaves out is null.
+     */
+    private static final String UNINDEXED = """
+            select format('%1$s refers to %2$s by %3$s and has no index on (%4$s): each row that a sweep deletes reads all of'
+              ' %1$s; CREATE INDEX%5$s ON %1$s (%4$s)', f.conrelid::regclass, f.confrelid::regclass, quote_ident(f.conname),
+              (select string_agg(quote_ident(a.attname), ', ' order by k.place)
+                from unnest(f.conkey) with ordinality as k (attnum, place)
+                join pg_catalog.pg_attribute a on a.attrelid = f.conrelid and a.attnum = k.attnum),
+              case when r.relkind = 'p' then '' else ' CONCURRENTLY' end)
+            from pg_catalog.pg_constraint f join pg_catalog.pg_class r on r.oid = f.conrelid
+            where f.contype = 'f' and f.confrelid = to_regclass({0}) and f.conparentid = 0
+              and not exists (
+                select from pg_catalog.pg_index i
+                join pg_catalog.pg_class c on c.oid = i.indexrelid
+                join pg_catalog.pg_am m on m.oid = c.relam and m.amname in ('btree', 'hash')
+                where i.indrelid = f.conrelid and i.indisvalid and i.indnkeyatts >= cardinality(f.conkey)
+                  and (select array_agg(k.attnum order by k.attnum)
+                      from unnest(cast(i.indkey as smallint[])) with ordinality as k (attnum, place)
+                      where k.place <= cardinality(f.conkey))
+                    = (select array_agg(k.attnum order by k.attnum) from unnest(f.conkey) as k (attnum))
+                  and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) in (
+                    select format('(%I IS NOT NULL)', a.attname) from pg_catalog.pg_attribute a
+                    where a.attrelid = f.conrelid and a.attnum = any (f.conkey))))
+            order by 1""";
+
     /** Of sessions that this role may not look into, only the snapshot's age in transactions is known. */
     private static final String SESSIONS = """
             select format('session %s (%s%s) has held a snapshot open %s: until it ends, rows that a sweep deletes stay on'
@@ -107,6 +134,7 @@ final class Surroundings {
         warnings.addAll(read(tx, READ_ONLY));
         warnings.addAll(read(tx, TRIGGERS, hot, archive));
         warnings.addAll(read(tx, REFERENCES, hot, archive));
+        warnings.addAll(read(tx, UNINDEXED, hot));
         warnings.addAll(read(tx, SESSIONS, open, transactions));
         warnings.addAll(read(tx, PREPARED, open));
         warnings.addAll(read(tx, SLOTS, transactions));

@@ -3,6 +3,7 @@ package io.usagearchiver;
 import java.time.Duration;
 import java.time.LocalDateTime;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Function;
 import org.jooq.DSLContext;
 import org.jooq.exception.DataAccessException;
@@ -15,11 +16,14 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A pass over the candidates is followed by another if it moved a row and an expired row is left: one that was locked,
  * or that expired behind the cursor. Rows that had to be kept back are not tried again. A hold that is set meanwhile begins
- * a new pass, too.
+ * a new pass, too. Where more rows were kept back than {@link KeptBack} remembers, there is one pass: rows that it could not
+ * take then wait for the next sweep. If it has to begin again all the same, those that are not remembered are tried, and
+ * counted, anew.
  *
  * <p>A transient fault repeats its transaction. When that took another connection, the ledger row tells what was committed,
- * and a new pass begins: batches may have been undone behind the cursor. A batch that the archive refuses is halved until
- * the rows to blame are alone.
+ * and a new pass begins: batches may have been undone behind the cursor. A batch that is refused is halved until the rows
+ * to blame are alone, as far as {@link Refusals} goes with that; one whose statement timed out is tried in smaller ones, as
+ * are those after it. Each of them waits for its turn, as all batches do.
  */
 final class Sweep {
     private static final Logger log = LoggerFactory.getLogger(Sweep.class);
@@ -35,6 +39,7 @@ final class Sweep {
     private final Pacing pacing;
 
     private final KeptBack keptBack = new KeptBack();
+    private final Refusals refusals;
     private List<Branch> branches = List.of();
     private Shape shape;
     private long rowsMoved;
@@ -65,6 +70,7 @@ final class Sweep {
         this.ledger = ledger;
         this.shape = shape;
         this.pacing = pacing;
+        this.refusals = new Refusals(ledger.sweepId());
     }
 
     /** Sweeps, and leaves the ledger row open. */
@@ -100,10 +106,22 @@ final class Sweep {
         }
     }
 
+    /** Where not all rows that were kept back are known by their keys, the others will be met, and counted, anew. */
+    private void recount() {
+        if (!keptBack.isComplete()) {
+            int conflicts = keptBack.rememberedConflicts();
+            int rejected = keptBack.rememberedRejected();
+            attempt(TransactionLimits.batch(settings), tx -> ledger.recount(tx, conflicts, rejected));
+            keptBack.truncate(conflicts, rejected);
+        }
+    }
+
     /** Goes over the candidates once. Returns why the sweep is to stop, or null if another pass is needed. */
     private @Nullable StopReason pass() {
         try {
             readRows();
+            recount();
+            refusals.beginPass();
             Candidates candidates =
                     new Candidates(this::read, branches, settings.batchSize(), pacing::batchSize, keptBack.keys());
             boolean deleted = false;
@@ -112,16 +130,23 @@ final class Sweep {
                 if (reason != null) {
                     return reason;
                 }
-                if (batches == 0) {
+                if (oldestAge == null) {
                     estimate = read(dsl -> Branch.estimate(dsl, branches));
                 }
                 oldestAge = slice.age();
-                deleted |= move(slice.branch(), slice.keys());
+                deleted |= tryOut(candidates, slice);
             }
             if ((candidates.isEmpty() && batches == 0) || !anyLeft()) {
                 return StopReason.DRAINED;
             }
-            return deleted ? null : StopReason.ROWS_LOCKED;
+            if (deleted && keptBack.isComplete()) {
+                refusals.moved();
+                return null;
+            }
+            if (refusals.untried() > 0) {
+                throw refused();
+            }
+            return StopReason.ROWS_LOCKED;
         } catch (RestartException e) {
             return null;
         } catch (Ledger.HoldsChangedException e) {
@@ -144,9 +169,11 @@ final class Sweep {
     private boolean isAltered() {
         return !stop.requested()
                 && !shape.fingerprint()
-                        .equals(read(tx -> tx.select(Shape.liveFingerprint(errand.pair()))
-                                .fetchSingle()
-                                .value1()));
+                        .equals(attempt(
+                                TransactionLimits.page(settings),
+                                tx -> tx.select(Shape.liveFingerprint(errand.pair()))
+                                        .fetchSingle()
+                                        .value1()));
     }
 
     /** Goes on with the tables as they are now, if the schema check lets them pass. */
@@ -167,30 +194,86 @@ final class Sweep {
         });
     }
 
-    /** Moves what can be moved of these keys. Returns whether a row was. */
-    private boolean move(Branch branch, List<String> keys) {
+    /** Tries a slice, or, where too many rows were refused in a row, one row of it or none. Returns whether a row moved. */
+    private boolean tryOut(Candidates candidates, Candidates.Slice slice) {
+        int rows = slice.keys().size();
+        if (!refusals.areMany()) {
+            return move(candidates, slice);
+        }
+        if (refusals.areTooMany()) {
+            throw refused();
+        }
+        if (refusals.passOver(rows)) {
+            return false;
+        }
+        int row = refusals.pick(rows);
+        boolean moved = move(candidates, slice.only(row));
+        if (moved) {
+            candidates.returnToMark(slice);
+            refusals.goneBack();
+        } else {
+            candidates.mark(slice, row);
+            refusals.inVain(rows);
+        }
+        return moved;
+    }
+
+    /** Moves the rows of a slice, or gives it back in parts, or rejects its only row. Returns whether a row was moved. */
+    private boolean move(Candidates candidates, Candidates.Slice slice) {
+        List<String> keys = slice.keys();
+        long startNanos = System.nanoTime();
         try {
-            Batch.Moved moved = batch(keys.size(), (tx, batch) -> batch.move(tx, branch, keys));
+            Batch.Moved moved = batch((tx, batch) -> batch.move(tx, slice.branch(), keys));
+            if (!moved.isEmpty() && batchTime != null) {
+                pacing.batchTook(keys.size(), batchTime);
+            }
+            if (moved.deleted() > 0) {
+                refusals.moved();
+            }
             return moved.deleted() > 0;
         } catch (DataAccessException | Batch.MiscountException e) {
-            boolean isRows = e instanceof Batch.MiscountException || Faults.isData(e);
             boolean timedOut = Faults.isCancelled(e) && !stop.requested();
-            if (keys.size() > 1 && (timedOut || isRows)) {
-                int half = keys.size() / 2;
-                boolean first = move(branch, keys.subList(0, half));
-                boolean second = move(branch, keys.subList(half, keys.size()));
-                return first || second;
-            }
-            if (!isRows) {
+            if (!timedOut && !(e instanceof Batch.MiscountException) && !Faults.mayBeOfARow(e)) {
                 throw e;
             }
-            String key = keys.get(0);
-            batch(1, (tx, batch) -> batch.reject(tx, key, Faults.message(e)));
+            pacing.batchFailed(Duration.ofNanos(System.nanoTime() - startNanos));
+            if (keys.size() == 1) {
+                reject(keys.get(0), e);
+                refusals.refused(timedOut);
+            } else if (timedOut) {
+                pacing.batchTimedOut(keys.size());
+                candidates.giveBack(slice);
+            } else {
+                candidates.giveBackInHalves(slice);
+            }
             return false;
         }
     }
 
-    private Batch.Moved batch(int rows, Work work) {
+    private void reject(String key, RuntimeException fault) {
+        String reason = Faults.message(fault);
+        batch((tx, batch) -> batch.reject(tx, key, reason));
+        if (Faults.isDamage(fault) && keptBack.rejectedIds().size() < SweepResult.LISTED_IDS) {
+            log.error(
+                    "{} {} of {}: row {} cannot be moved: {}",
+                    errand.direction(),
+                    ledger.sweepId(),
+                    shape.table(),
+                    KeptBack.shortened(key),
+                    reason);
+        }
+    }
+
+    /** What ends a sweep that is refused row after row. */
+    private ArchiveException refused() {
+        return new ArchiveException(
+                "row after row is refused: " + keptBack.count() + " rows that were tried stay, and at least "
+                        + refusals.untried() + " more were not tried\n"
+                        + Objects.requireNonNullElse(keptBack.message(errand.direction()), ""),
+                null);
+    }
+
+    private Batch.Moved batch(Work work) {
         long[] startNanos = new long[1];
         while (true) {
             try {
@@ -204,7 +287,6 @@ final class Sweep {
                     return result;
                 });
                 batchTime = Duration.ofNanos(System.nanoTime() - startNanos[0]);
-                pacing.batchTook(rows, batchTime);
                 committed(moved);
                 return moved;
             } catch (Shape.ChangedException e) {
@@ -236,11 +318,23 @@ final class Sweep {
     }
 
     private boolean anyLeft() {
-        List<String> without = List.copyOf(keptBack.keys());
         return read(tx -> {
             ledger.requireAsBefore(tx, shape);
+            if (!keptBack.isComplete()) {
+                return anyLeftByNumber(tx);
+            }
+            List<String> without = List.copyOf(keptBack.keys());
             return branches.stream().anyMatch(branch -> branch.anyLeft(tx, without));
         });
+    }
+
+    /** Whether more rows are wanted than were kept back, where not all of these are known. */
+    private boolean anyLeftByNumber(DSLContext dsl) {
+        long wanted = 0;
+        for (Branch branch : branches) {
+            wanted += branch.count(dsl, keptBack.count() + 1 - wanted);
+        }
+        return wanted > keptBack.count();
     }
 
     private <T extends @Nullable Object> T read(Function<DSLContext, T> query) {

@@ -14,11 +14,12 @@ import java.util.List;
  * @param rowsMoved rows inserted into the archive and deleted from the hot table
  * @param rowsAlreadyArchived rows deleted from the hot table because the archive held an identical copy already
  * @param rowsInConflict rows that stayed hot because the archive holds their key with other content
- * @param rowsRejected rows that stayed hot because the archive refused them
+ * @param rowsRejected rows that stayed hot because the archive, or what refers to them, refused the move
  * @param batches transactions that were committed
  * @param elapsed from the opening of the ledger row to its closing
- * @param conflictingIds the keys of the first {@value #LISTED_IDS} rows in conflict
- * @param rejectedIds the keys of the first {@value #LISTED_IDS} rejected rows
+ * @param conflictingIds the keys of the first {@value #LISTED_IDS} rows in conflict, on one line and shortened if they are
+ *     longer than 200 characters
+ * @param rejectedIds the keys of the first {@value #LISTED_IDS} rejected rows, likewise
  */
 public record SweepResult(
         long sweepId,

@@ -43,6 +43,7 @@ class PacingTest {
 
     @BeforeEach
     void expired_rows() {
+        db.execute("DROP FUNCTION IF EXISTS few CASCADE");
         rows.replaceWithExpired(500);
         setTime("12:00:00");
     }
@@ -63,6 +64,115 @@ class PacingTest {
 
         assertThat(result.stopReason()).isEqualTo(StopReason.INTERRUPTED);
         rows.assertMoved("id <= 10");
+    }
+
+    @Test
+    void a_newer_sweep_ends_a_pause() throws Exception {
+        Archiver archiver = archiver(Pace.full().withPause(HOUR, 0)).build();
+        Future<SweepResult> older = threads.submit(() -> archiver.sweep());
+        awaitPauseAfterFirstBatch();
+
+        assertThat(archiver(Pace.full()).build().sweep().stopReason()).isEqualTo(StopReason.DRAINED);
+
+        assertThat(older.get(30, TimeUnit.SECONDS).stopReason()).isEqualTo(StopReason.SUPERSEDED);
+        assertThat(older.get().batches()).isEqualTo(1);
+        rows.assertMoved("true");
+    }
+
+    @Test
+    void after_a_batch_that_found_all_its_rows_locked_there_is_no_pause() throws Exception {
+        try (Rival rival = new Rival(db, "SELECT FROM model_usage_details FOR UPDATE")) {
+            SweepResult result =
+                    archiver(Pace.full().withPause(HOUR, 0)).build().sweep();
+
+            assertThat(result.stopReason()).isEqualTo(StopReason.ROWS_LOCKED);
+        }
+    }
+
+    @Test
+    void a_sweep_that_finds_all_rows_locked_sees_at_its_next_batch_that_a_newer_one_took_over() throws Exception {
+        List<String> locks = new ArrayList<>();
+        try (Rival rival = new Rival(db, "SELECT FROM model_usage_details FOR UPDATE")) {
+            SweepResult older = Archiver.builder(
+                            UsageDetails.PAIR, new TappedConnections(db.archiver(), (sql, connection) -> {
+                                if (sql.contains("skip locked")) {
+                                    locks.add(sql);
+                                    if (locks.size() == 3) {
+                                        archiver(Pace.full()).build().sweep();
+                                    }
+                                }
+                            }))
+                    .settings(settings(Pace.full()))
+                    .clock(clock.withZone(ZoneOffset.UTC))
+                    .build()
+                    .sweep();
+
+            assertThat(older.stopReason()).isEqualTo(StopReason.SUPERSEDED);
+        }
+        assertThat(locks).hasSize(3);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"P0001, OUTSIDE_WINDOW", "P0001, INTERRUPTED", "57014, OUTSIDE_WINDOW", "57014, INTERRUPTED"})
+    void half_a_batch_waits_for_its_turn_as_each_batch_does(String state, StopReason reason) {
+        refuseBatchesOfMoreThan(5, state);
+        StopSignal stop = new StopSignal();
+
+        SweepResult result = archiver(Pace.full().withRunWindow(RunWindow.parse("11:00-13:00")))
+                .listener(UsageRows.afterBatch(1, () -> {
+                    if (reason == StopReason.INTERRUPTED) {
+                        stop.request();
+                    } else {
+                        setTime("13:00:00");
+                    }
+                }))
+                .build()
+                .sweep(stop);
+
+        assertThat(result.stopReason()).isEqualTo(reason);
+        assertThat(result.rowsMoved()).isEqualTo(5);
+        rows.assertMoved("id <= 5");
+    }
+
+    @Test
+    void a_size_that_did_not_time_out_is_kept() {
+        refuseBatchesOfMoreThan(60, "57014");
+        rows.replaceWithExpired(1000);
+        List<String> copies = new ArrayList<>();
+
+        SweepResult result = Archiver.builder(
+                        UsageDetails.PAIR, new TappedConnections(db.archiver(), (sql, connection) -> {
+                            if (sql.startsWith("insert into \"public\".\"model_usage_details_archive\"")) {
+                                copies.add(sql);
+                            }
+                        }))
+                .settings(ArchiveSettings.defaults().withBatchSize(100))
+                .clock(clock.withZone(ZoneOffset.UTC))
+                .build()
+                .sweep();
+
+        assertThat(result.stopReason()).isEqualTo(StopReason.DRAINED);
+        assertThat(result.rowsMoved()).isEqualTo(1000);
+        // Not each of ten hundreds. It tries whether a larger size works again now.
+        assertThat(copies.size() - result.batches())
+                .as("batches that timed out")
+                .isBetween(1L, 4L);
+    }
+
+    /** Has the archive refuse what is not the first rows of its transaction, as if a larger one would take too long. */
+    private void refuseBatchesOfMoreThan(int most, String state) {
+        db.execute("""
+                CREATE FUNCTION few(id integer) RETURNS boolean LANGUAGE plpgsql AS $$
+                DECLARE
+                  rows integer := coalesce(nullif(current_setting('test.rows', true), ''), '0')::integer + 1;
+                BEGIN
+                  PERFORM set_config('test.rows', rows::text, true);
+                  IF rows > {most} THEN
+                    RAISE EXCEPTION 'too many rows' USING ERRCODE = '{state}';
+                  END IF;
+                  RETURN true;
+                END $$;
+                ALTER TABLE model_usage_details_archive ADD CONSTRAINT few CHECK (few(id))""".replace("{most}", String.valueOf(most)).replace("{state}", state));
     }
 
     @Test

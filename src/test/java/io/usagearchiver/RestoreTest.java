@@ -134,7 +134,7 @@ class RestoreTest {
         assertThat(counts.rowsMoved()).isEqualTo(28);
         assertThat(counts.rejectedIds()).containsExactlyInAnyOrder("9", "20");
         assertThat(rows.ledger("message"))
-                .startsWith("rejected by the hot table:")
+                .startsWith("rejected by the hot table, or by what refers to the row:")
                 .contains("\"few\"");
         rows.assertMoved("id IN (9, 20)");
     }

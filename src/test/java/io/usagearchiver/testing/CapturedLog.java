@@ -5,7 +5,9 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.classic.spi.ThrowableProxyUtil;
 import ch.qos.logback.core.AppenderBase;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.slf4j.LoggerFactory;
 
@@ -13,6 +15,7 @@ import org.slf4j.LoggerFactory;
 public final class CapturedLog implements AutoCloseable {
     private final Logger root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
     private final List<ILoggingEvent> events = new CopyOnWriteArrayList<>();
+    private final Map<Logger, Level> levels = new HashMap<>();
     private final AppenderBase<ILoggingEvent> appender = new AppenderBase<>() {
         @Override
         protected void append(ILoggingEvent event) {
@@ -44,6 +47,13 @@ public final class CapturedLog implements AutoCloseable {
                 .toList();
     }
 
+    /** From now on also what is logged below the configured level, by a logger and those below it. */
+    public void everythingOf(String logger) {
+        Logger turnedUp = (Logger) LoggerFactory.getLogger(logger);
+        levels.putIfAbsent(turnedUp, turnedUp.getLevel());
+        turnedUp.setLevel(Level.ALL);
+    }
+
     /** All that a log file would have of the library's, stack traces and all, down to DEBUG. */
     public String everything() {
         StringBuilder text = new StringBuilder();
@@ -58,6 +68,7 @@ public final class CapturedLog implements AutoCloseable {
 
     @Override
     public void close() {
+        levels.forEach(Logger::setLevel);
         root.detachAppender(appender);
         appender.stop();
     }
