@@ -29,6 +29,21 @@ final class Checker {
 
     /** All violations. */
     static List<Violation> check(History history, Connection connection) throws SQLException {
+        return check(history, connection, 0, true);
+    }
+
+    /**
+     * The violations by content alone: of a row, its age, and the sum of the ledger. How sweeps went does not matter, nor
+     * that they had to keep rows back.
+     *
+     * @param others how many more rows the archive holds than sweeps have put there
+     */
+    static List<Violation> checkContent(History history, Connection connection, long others) throws SQLException {
+        return check(history, connection, others, false);
+    }
+
+    private static List<Violation> check(History history, Connection connection, long others, boolean sweeps)
+            throws SQLException {
         connection.setAutoCommit(false);
         connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
         List<Found> hot = Usage.read(connection, Usage.HOT);
@@ -39,7 +54,10 @@ final class Checker {
         Checker checker = new Checker(history);
         checker.checkRows(byId(hot), byId(archive));
         checker.checkAges(archive, ledger);
-        checker.checkLedger(archive, ledger);
+        checker.checkSum(archive.size() - others, ledger);
+        if (sweeps) {
+            checker.checkSweeps(ledger);
+        }
         return checker.violations;
     }
 
@@ -83,6 +101,7 @@ final class Checker {
     /** The archived copy has the age that the row was moved with, before the cutoff of some sweep. */
     private void checkAges(List<Found> archive, List<SweepRow> ledger) {
         LocalDateTime last = ledger.stream()
+                .filter(sweep -> !sweep.isRestore())
                 .map(SweepRow::cutoff)
                 .max(LocalDateTime::compareTo)
                 .orElse(LocalDateTime.MIN);
@@ -91,11 +110,14 @@ final class Checker {
                 .forEach(found -> report(Kind.UNEXPIRED, found + " is archived, last cutoff " + last));
     }
 
-    private void checkLedger(List<Found> archive, List<SweepRow> ledger) {
-        long moved = ledger.stream().mapToLong(SweepRow::rowsMoved).sum();
-        if (moved != archive.size()) {
-            report(Kind.MISCOUNTED, "the ledger counts " + moved + " rows, " + archive.size() + " are archived");
+    private void checkSum(long archived, List<SweepRow> ledger) {
+        long counted = ledger.stream().mapToLong(SweepRow::archived).sum();
+        if (counted != archived) {
+            report(Kind.MISCOUNTED, "the ledger counts " + counted + " rows, " + archived + " are archived");
         }
+    }
+
+    private void checkSweeps(List<SweepRow> ledger) {
         long running = ledger.stream().filter(SweepRow::isRunning).count();
         if (running > 1) {
             report(Kind.TWO_RUNNING, running + " sweeps are RUNNING");
@@ -146,6 +168,7 @@ final class Checker {
     /** A row of the ledger. */
     private record SweepRow(
             long id,
+            String direction,
             String state,
             String node,
             LocalDateTime cutoff,
@@ -157,24 +180,35 @@ final class Checker {
 
         static List<SweepRow> read(Connection connection) throws SQLException {
             try (Statement statement = connection.createStatement();
-                    ResultSet rows = statement.executeQuery("select sweep_id, state, node, cutoff, rows_moved,"
-                            + " rows_in_conflict + rows_rejected + rows_already_archived, started_at, last_batch_at,"
-                            + " finished_at from usage_archive_sweep order by sweep_id")) {
+                    ResultSet rows =
+                            statement.executeQuery("select sweep_id, direction, state, node, cutoff, rows_moved,"
+                                    + " rows_in_conflict + rows_rejected + rows_already_archived, started_at, last_batch_at,"
+                                    + " finished_at from usage_archive_sweep order by sweep_id")) {
                 List<SweepRow> ledger = new ArrayList<>();
                 while (rows.next()) {
                     ledger.add(new SweepRow(
                             rows.getLong(1),
                             rows.getString(2),
                             rows.getString(3),
-                            rows.getObject(4, LocalDateTime.class),
-                            rows.getLong(5),
+                            rows.getString(4),
+                            rows.getObject(5, LocalDateTime.class),
                             rows.getLong(6),
-                            rows.getObject(7, LocalDateTime.class),
+                            rows.getLong(7),
                             rows.getObject(8, LocalDateTime.class),
-                            rows.getObject(9, LocalDateTime.class)));
+                            rows.getObject(9, LocalDateTime.class),
+                            rows.getObject(10, LocalDateTime.class)));
                 }
                 return ledger;
             }
+        }
+
+        boolean isRestore() {
+            return direction.equals("RESTORE");
+        }
+
+        /** By how many rows the archive grew. */
+        long archived() {
+            return isRestore() ? -rowsMoved : rowsMoved;
         }
 
         boolean isRunning() {

@@ -62,6 +62,7 @@ class CheckerTest {
                 "UNEXPIRED   | update usage_archive_sweep set cutoff = timestamp '2020-01-01 00:00:00.000001'",
                 "MISCOUNTED  | update usage_archive_sweep set rows_moved = 2",
                 "MISCOUNTED  | delete from usage_archive_sweep",
+                "MISCOUNTED  | update usage_archive_sweep set direction = 'RESTORE'",
                 "TWO_RUNNING | update usage_archive_sweep set state = 'RUNNING';"
                         + " insert into usage_archive_sweep (table_name, state, node, fired_by, cutoff, started_at)"
                         + " select 'other', state, node, fired_by, cutoff, finished_at from usage_archive_sweep",

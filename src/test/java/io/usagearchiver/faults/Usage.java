@@ -82,9 +82,9 @@ record Usage(int id, long version, LocalDateTime completedAt, LocalDateTime crea
                         .toArray());
     }
 
-    /** All rows of a table. */
+    /** All rows of a table, without those of tables that inherit from it. */
     static List<Found> read(Connection connection, String table) throws SQLException {
-        String sql = "select s.*, row (" + OTHERS + ") is not distinct from row (" + DERIVED + ") from " + table
+        String sql = "select s.*, row (" + OTHERS + ") is not distinct from row (" + DERIVED + ") from only " + table
                 + " as t cross join lateral (values (t.id, t.prompt_token_count, t.completed_at, t.created_at))"
                 + " as s (id, version, completed_at, created_at)";
         try (Statement statement = connection.createStatement();
