@@ -34,7 +34,7 @@ record Archiving(ArchivePair<?> pair, int retentionMonths) implements Errand {
     }
 
     @Override
-    public List<Branch> rows(DSLContext tx, Ledger ledger, LocalDateTime cutoff) {
-        return Branch.expired(pair, cutoff, StoredHolds.toHonour(tx, pair, () -> ledger.readHolds(tx)));
+    public List<Branch> rows(DSLContext tx, Ledger ledger, Shape shape, LocalDateTime cutoff) {
+        return Branch.expired(pair, cutoff, StoredHolds.toHonour(tx, pair, () -> ledger.readHolds(tx, shape)));
     }
 }

@@ -200,7 +200,7 @@ final class Branch {
     /** How many rows are wanted, counted up to a limit. */
     long count(DSLContext dsl, long limit) {
         Table<?> rows = dsl.selectOne()
-                .from(table)
+                .from(Shape.only(table))
                 .where(wanted)
                 .orderBy(order().get(0))
                 .limit(DSL.inline(limit))

@@ -34,5 +34,5 @@ interface Errand {
     Hold hold();
 
     /** The rows to move, read anew when the holds have changed. */
-    List<Branch> rows(DSLContext tx, Ledger ledger, LocalDateTime cutoff);
+    List<Branch> rows(DSLContext tx, Ledger ledger, Shape shape, LocalDateTime cutoff);
 }

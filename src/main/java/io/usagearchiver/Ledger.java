@@ -142,12 +142,17 @@ final class Ledger {
 
     /**
      * The holds that count now. From here on a batch commits only if none was set since. The version is read with them, in
-     * one snapshot, and a hold is committed before the version goes up: whoever has a version has the holds up to it.
+     * one snapshot, and a hold is committed before the version goes up: whoever has a version has the holds up to it. So is
+     * the fingerprint: holds can be hidden for a moment that no batch sees.
+     *
+     * @throws Shape.ChangedException if the tables are not as they were when they were checked
      */
-    List<Hold> readHolds(DSLContext tx) {
+    List<Hold> readHolds(DSLContext tx, Shape shape) {
         UsageArchiveHold hold = USAGE_ARCHIVE_HOLD;
         List<Field<?>> fields = new ArrayList<>(StoredHolds.fields());
         fields.add(L.HOLDS_VERSION);
+        Field<String> fingerprint = Shape.liveFingerprint(pair).as("fingerprint");
+        fields.add(fingerprint);
         Result<Record> rows = tx.select(fields)
                 .from(L)
                 .leftJoin(hold)
@@ -156,6 +161,11 @@ final class Ledger {
                 .where(L.SWEEP_ID.eq(sweepId))
                 .orderBy(hold.HOLD_ID)
                 .fetch();
+        if (rows.isEmpty()) {
+            requireAsBefore(tx, shape);
+            throw swallowed();
+        }
+        shape.requireUnchanged(rows.get(0).get(fingerprint));
         holdsVersion = rows.get(0).get(L.HOLDS_VERSION);
         return rows.stream()
                 .filter(row -> row.get(hold.HOLD_ID) != null)

@@ -61,7 +61,7 @@ final class Restoring implements Errand {
     }
 
     @Override
-    public List<Branch> rows(DSLContext tx, Ledger ledger, LocalDateTime cutoff) {
+    public List<Branch> rows(DSLContext tx, Ledger ledger, Shape shape, LocalDateTime cutoff) {
         return Branch.matching(pair, filter);
     }
 }

@@ -102,7 +102,7 @@ final class Sweep {
 
     private void readRows() {
         if (branches.isEmpty()) {
-            branches = attempt(TransactionLimits.page(settings), tx -> errand.rows(tx, ledger, cutoff));
+            branches = attempt(TransactionLimits.page(settings), tx -> errand.rows(tx, ledger, shape, cutoff));
         }
     }
 
