@@ -7,8 +7,8 @@ import org.jspecify.annotations.Nullable;
 /** What a fault of the database means for a sweep, told by its SQLSTATE. */
 final class Faults {
     private static final String PINNED_PATH =
-            "; what an index, CHECK, trigger or condition calls runs with search_path = pg_catalog, pg_temp here: it must"
-                    + " name what it uses with its schema, or SET search_path itself";
+            " (what an index, CHECK, trigger or condition calls runs with search_path = pg_catalog, pg_temp here: it must"
+                    + " name what it uses with its schema, or SET search_path itself)";
 
     private Faults() {}
 
@@ -55,17 +55,20 @@ final class Faults {
         if (cause == null) {
             return String.valueOf(fault.getMessage());
         }
+        String told = BareFault.message(cause);
         String hint = switch (sqlState(fault)) {
             case "42501" ->
                 " (apply sql/04-grants.sql for the role of this data source; sql/06-restore-grants.sql for one"
                         + " that restores, holds or releases)";
-            case "42P01" -> " (apply sql/02-ledger.sql if it is a table of the archiver's" + PINNED_PATH + ")";
-            case "42883", "42704", "3F000" -> " (" + PINNED_PATH.substring(2) + ")";
+            // Only what is not the archiver's own names a table without its schema.
+            case "42P01" ->
+                told.contains(".") ? " (apply sql/02-ledger.sql if it is a table of the archiver's)" : PINNED_PATH;
+            case "42883", "42704" -> PINNED_PATH;
             case "25006" -> " (a standby, or default_transaction_read_only: the next sweep that may write goes on)";
             case "53100" -> " (make room on the database's disk: the next sweep goes on)";
             default -> "";
         };
-        return BareFault.message(cause) + hint;
+        return told + hint;
     }
 
     private static String sqlState(Throwable fault) {
