@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
 /** What a fault of the database means for a sweep, told by its SQLSTATE. */
 final class Faults {
     private static final String PINNED_PATH =
-            "; what an index, CHECK, trigger or condition calls runs with search_path = pg_catalog, pg_temp here: it must"
-                    + " name what it uses with its schema, or SET search_path itself";
+            " (what an index, CHECK, trigger or condition calls runs with search_path = pg_catalog, pg_temp here: it must"
+                    + " name what it uses with its schema, or SET search_path itself)";
 
     /**
      * The classes of SQLSTATEs, of PostgreSQL's Appendix A and of its driver, for which no row is to blame: whatever is
@@ -85,16 +85,22 @@ final class Faults {
     /** What PostgreSQL said, on one line without jOOQ's copy of the statement, and what to do where that is known. */
     static String message(Throwable fault) {
         SQLException cause = sqlException(fault);
-        return cause == null ? String.valueOf(fault.getMessage()) : BareFault.message(cause) + hint(sqlState(fault));
+        if (cause == null) {
+            return String.valueOf(fault.getMessage());
+        }
+        String told = BareFault.message(cause);
+        return told + hint(sqlState(fault), told);
     }
 
-    private static String hint(String state) {
+    private static String hint(String state, String told) {
         String exact = switch (state) {
             case "42501" ->
                 " (apply sql/04-grants.sql for the role of this data source; sql/06-restore-grants.sql for one"
                         + " that restores, holds or releases)";
-            case "42P01" -> " (apply sql/02-ledger.sql if it is a table of the archiver's" + PINNED_PATH + ")";
-            case "42883", "42704", "3F000" -> " (" + PINNED_PATH.substring(2) + ")";
+            // Only what is not the archiver's own names a table without its schema.
+            case "42P01" ->
+                told.contains(".") ? " (apply sql/02-ledger.sql if it is a table of the archiver's)" : PINNED_PATH;
+            case "42883", "42704" -> PINNED_PATH;
             case "26000", "42P05" ->
                 " (a pooler that does not know prepared statements? PgBouncer: 1.21 or later with"
                         + " max_prepared_statements above 0, or prepareThreshold=0 in the URL)";
