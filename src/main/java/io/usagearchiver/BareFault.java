@@ -53,7 +53,12 @@ final class BareFault {
             String line = primary.strip().replaceAll("\\s*\\R\\s*", " ");
             return call(server, "getSeverity") instanceof String severity ? severity + ": " + line : line;
         }
-        return String.valueOf(fault.getMessage()).lines().findFirst().orElse("").strip();
+        return String.valueOf(fault.getMessage())
+                .strip()
+                .lines()
+                .findFirst()
+                .orElse("")
+                .strip();
     }
 
     /**

@@ -89,7 +89,7 @@ public final class Planner {
             } catch (SchemaDriftException e) {
                 differences.addAll(e.differences());
             }
-            List<Hold> stored = List.of();
+            List<Hold> stored = null;
             try {
                 stored = tx.transactionResult(nested -> StoredHolds.active(nested.dsl(), keyed));
             } catch (DataAccessException e) {
@@ -101,11 +101,14 @@ public final class Planner {
                     differences.add(StoredHolds.unreadable(e));
                 }
             }
-            differences.addAll(StoredHolds.differences(stored));
-            List<RowFilter> holds = StoredHolds.filters(stored);
-            holds.forEach(hold -> warnings.add("a hold keeps expired rows hot: " + hold));
-            List<String> lost = ifThere(tx, nested -> StoredHolds.keepingNothing(nested, keyed));
-            warnings.addAll(lost == null ? List.of() : lost);
+            List<RowFilter> holds = List.of();
+            if (stored != null) {
+                differences.addAll(StoredHolds.differences(stored));
+                holds = StoredHolds.filters(stored);
+                holds.forEach(hold -> warnings.add("a hold keeps expired rows hot: " + hold));
+                List<String> lost = ifThere(tx, nested -> StoredHolds.keepingNothing(nested, keyed));
+                warnings.addAll(lost == null ? List.of() : lost);
+            }
             ExpiredRows expired = new ExpiredRows(keyed, cutoff, holds, settings.batchSize(), countLimit);
             backlog = ifThere(tx, expired::count);
             if (shape != null && backlog != null) {

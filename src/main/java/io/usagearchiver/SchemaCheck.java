@@ -152,7 +152,11 @@ final class SchemaCheck {
                 ? LedgerCheck.refusal(tx, "delete from only {0} where false", direction.source(pair))
                 : null;
         if (refusal != null) {
-            differ(side, source.name(), "publishes deletes, which PostgreSQL refuses: " + refusal);
+            differ(
+                    side,
+                    source.name(),
+                    "publishes deletes, which PostgreSQL refuses: " + refusal
+                            + "; see its replica identity, and the row filter and column list of its publications");
         }
     }
 

@@ -126,7 +126,7 @@ class AlteredTablesTest {
 
         assertThat(result.rowsMoved()).isEqualTo(99);
         assertThat(result.rowsRejected()).isEqualTo(2);
-        assertThat(result.rejectedIds()).containsExactly("7");
+        assertThat(result.rejectedIds()).containsOnly("7");
         assertThat(usage.ledger("message")).contains("7: ", "more than one row has the same key");
         assertThat(db.strings("SELECT id || ' ' || coalesce(user_name, '') FROM model_usage_details ORDER BY 1"))
                 .containsExactly("7 user 7", "7 x");
@@ -141,7 +141,7 @@ class AlteredTablesTest {
         SweepResult result = usage.archiver(batchSize).build().sweep();
 
         assertThat(result.rowsMoved()).isEqualTo(99);
-        assertThat(result.rejectedIds()).containsExactly("7");
+        assertThat(result.rejectedIds()).containsOnly("7");
         assertThat(db.number("SELECT count(*) FROM model_usage_details WHERE id = 7"))
                 .isEqualTo(2);
     }

@@ -274,19 +274,19 @@ class PlannerTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            CREATE TABLE bill (usage_id integer REFERENCES model_usage_details) | bill | usage_id | CREATE INDEX CONCURRENTLY ON bill (usage_id)
-            CREATE TABLE bill ("Usage" integer REFERENCES model_usage_details, n integer); CREATE INDEX ON bill (n, "Usage") | bill | "Usage" | CREATE INDEX CONCURRENTLY ON bill ("Usage")
-            CREATE TABLE bill (usage_id integer REFERENCES model_usage_details); CREATE INDEX ON bill (usage_id) WHERE usage_id > 7 | bill | usage_id | CREATE INDEX CONCURRENTLY ON bill (usage_id)
-            CREATE TABLE bill (usage_id integer REFERENCES model_usage_details); CREATE INDEX ON bill USING brin (usage_id) | bill | usage_id | CREATE INDEX CONCURRENTLY ON bill (usage_id)
-            CREATE UNIQUE INDEX two ON model_usage_details (id, model_name); ALTER TABLE model_usage_details ADD UNIQUE USING INDEX two; CREATE TABLE bill (name varchar(255), usage_id integer, FOREIGN KEY (usage_id, name) REFERENCES model_usage_details (id, model_name)); CREATE INDEX ON bill (usage_id) | bill | usage_id, name | CREATE INDEX CONCURRENTLY ON bill (usage_id, name)
-            CREATE TABLE bill (usage_id integer REFERENCES model_usage_details) PARTITION BY LIST (usage_id); CREATE TABLE bill_1 PARTITION OF bill FOR VALUES IN (1) | bill | usage_id | CREATE INDEX ON bill (usage_id)
+            CREATE TABLE bill (usage_id integer REFERENCES model_usage_details) | public.bill | usage_id | CREATE INDEX CONCURRENTLY ON public.bill (usage_id)
+            CREATE TABLE bill ("Usage" integer REFERENCES model_usage_details, n integer); CREATE INDEX ON bill (n, "Usage") | public.bill | "Usage" | CREATE INDEX CONCURRENTLY ON public.bill ("Usage")
+            CREATE TABLE bill (usage_id integer REFERENCES model_usage_details); CREATE INDEX ON bill (usage_id) WHERE usage_id > 7 | public.bill | usage_id | CREATE INDEX CONCURRENTLY ON public.bill (usage_id)
+            CREATE TABLE bill (usage_id integer REFERENCES model_usage_details); CREATE INDEX ON bill USING brin (usage_id) | public.bill | usage_id | CREATE INDEX CONCURRENTLY ON public.bill (usage_id)
+            CREATE UNIQUE INDEX two ON model_usage_details (id, model_name); ALTER TABLE model_usage_details ADD UNIQUE USING INDEX two; CREATE TABLE bill (name varchar(255), usage_id integer, FOREIGN KEY (usage_id, name) REFERENCES model_usage_details (id, model_name)); CREATE INDEX ON bill (usage_id) | public.bill | usage_id, name | CREATE INDEX CONCURRENTLY ON public.bill (usage_id, name)
+            CREATE TABLE bill (usage_id integer REFERENCES model_usage_details) PARTITION BY LIST (usage_id); CREATE TABLE bill_1 PARTITION OF bill FOR VALUES IN (1) | public.bill | usage_id | CREATE INDEX ON public.bill (usage_id)
             """)
     void a_table_that_refers_to_the_hot_one_without_an_index_is_a_warning_with_the_index_to_make(
             String change, String table, String columns, String index) {
         db.execute(change);
         assertThat(unindexed())
                 .hasSize(1)
-                .allMatch(warning -> warning.startsWith(table + " refers to model_usage_details by ")
+                .allMatch(warning -> warning.startsWith(table + " refers to public.model_usage_details by ")
                         && warning.contains(" and has no index on (" + columns
                                 + "): each row that a sweep deletes reads all of " + table + "; " + index));
 

@@ -240,11 +240,11 @@ class SchemaCheckTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
-            CREATE PUBLICATION p FOR ALL TABLES; ALTER TABLE HOT REPLICA IDENTITY NOTHING | it does not have a replica identity and publishes deletes
+            CREATE PUBLICATION p FOR ALL TABLES; ALTER TABLE HOT REPLICA IDENTITY NOTHING | because it does not have a replica identity and publishes deletes; see
             CREATE PUBLICATION p FOR TABLE HOT; ALTER TABLE HOT REPLICA IDENTITY NOTHING | it does not have a replica identity and publishes deletes
             CREATE PUBLICATION p FOR TABLES IN SCHEMA public; ALTER TABLE HOT DROP CONSTRAINT HOT_pkey; CREATE UNIQUE INDEX ON HOT (id) | it does not have a replica identity and publishes deletes
-            CREATE PUBLICATION p FOR TABLE HOT WHERE (user_id > 1) | Column used in the publication WHERE expression is not part of the replica identity.
-            CREATE PUBLICATION p FOR TABLE HOT (user_id) | Column list used by the publication does not cover the replica identity.
+            CREATE PUBLICATION p FOR TABLE HOT WHERE (user_id > 1) | cannot delete from table "model_usage_details"; see its replica identity, and the row filter
+            CREATE PUBLICATION p FOR TABLE HOT (user_id) | cannot delete from table "model_usage_details"; see its replica identity, and the row filter
             """)
     void deletes_that_are_published_but_cannot_be_are_refused(String change, String reason) {
         db.execute(named(change));

@@ -149,7 +149,9 @@ class FurtherPairsTest {
     @Test
     void the_readme_shows_a_pair_as_it_is_declared() throws IOException {
         String declared = Files.readString(Path.of("src/main/java/io/usagearchiver/MeteredUsage.java"))
-                .replaceAll("(?s)/\\*\\*.*?\\*/\\s*", "");
+                .replaceAll("(?s)/\\*\\*.*?\\*/\\s*", "")
+                // What the shipped ones do so that plugins can tell why jOOQ does not start.
+                .replaceFirst("static \\{[^}]*}", "");
 
         assertThat(block("java"))
                 .isEqualToIgnoringWhitespace(declared.substring(declared.indexOf("public final class")));
