@@ -15,8 +15,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A node whose clock differs from the database's by hours. It is the database's that is moved, by a function which the
- * archiver's role finds before PostgreSQL's own: a JVM cannot move its own clock. Each has the same view of the other.
+ * A node whose clock differs from the database's by hours. It is the database's that is moved, by a function in the
+ * place of PostgreSQL's own: a JVM cannot move its own clock. Each has the same view of the other.
  */
 class DatabaseClockTest {
     /** Four years: the calendar is the same then, so that no day is clamped to the end of a shorter month. */
@@ -28,11 +28,10 @@ class DatabaseClockTest {
     @ParameterizedTest
     @ValueSource(ints = {-30, 30})
     void the_cutoff_follows_the_databases_clock_and_not_the_nodes(int hours) {
-        db.execute("CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS"
-                + " $$ SELECT pg_catalog.clock_timestamp() + interval '" + hours + " hours' $$;"
-                + " ALTER ROLE " + TestDatabase.ARCHIVER + " IN DATABASE " + db.name()
-                + " SET search_path = public, pg_catalog");
-        String age = "timezone('UTC', pg_catalog.clock_timestamp()) - interval '" + MONTHS + " months'";
+        db.execute("ALTER FUNCTION pg_catalog.clock_timestamp() RENAME TO real_clock;"
+                + " CREATE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS"
+                + " $$ SELECT pg_catalog.real_clock() + interval '" + hours + " hours' $$");
+        String age = "timezone('UTC', pg_catalog.real_clock()) - interval '" + MONTHS + " months'";
         // By the clocks: expired by both, by the later one only, by neither.
         db.insertUsage("SELECT i, " + age + " + i * interval '20 hours', timestamp '2020-01-01'"
                 + " FROM unnest(ARRAY[-3, -1, 1, 3]) i (i)".replace("i (i)", "AS i"));

@@ -153,7 +153,7 @@ class DatabaseRefusesTest {
             void begin(DatabaseRefusesTest test) {
                 test.db.execute("CREATE SEQUENCE copies; GRANT ALL ON SEQUENCE copies TO public;"
                         + " CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
-                        + " IF nextval('copies') > 2 THEN COPY (SELECT repeat('x', 100000)) TO '/dev/full'; END IF;"
+                        + " IF nextval('public.copies') > 2 THEN COPY (SELECT repeat('x', 100000)) TO '/dev/full'; END IF;"
                         + " RETURN NULL; END $$;"
                         + " CREATE TRIGGER fill AFTER INSERT ON model_usage_details_archive"
                         + " FOR EACH STATEMENT EXECUTE FUNCTION fill()");

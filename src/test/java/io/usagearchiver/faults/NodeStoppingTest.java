@@ -133,7 +133,7 @@ class NodeStoppingTest {
     private void prepare(Situation situation) throws SQLException {
         db.execute("CREATE SEQUENCE copies; GRANT ALL ON SEQUENCE copies TO public;"
                 + " CREATE FUNCTION obstruct() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-                + " IF nextval('copies') > " + BATCHES_BEFORE + " THEN " + situation.obstruction + "; END IF;"
+                + " IF nextval('public.copies') > " + BATCHES_BEFORE + " THEN " + situation.obstruction + "; END IF;"
                 + " RETURN NULL; END $$;"
                 + " CREATE TRIGGER obstruct BEFORE INSERT ON model_usage_details_archive"
                 + " FOR EACH STATEMENT EXECUTE FUNCTION obstruct()");
