@@ -179,8 +179,8 @@ final class Batch {
         if (count != rows) {
             throw new MiscountException(
                     rows + " rows of " + Shape.name(source) + " were to be " + what + ", but " + count
-                            + " were: more than one row has the same key, or something acts on the tables that the schema check does"
-                            + " not know");
+                            + " were: more than one row has the same key, or something acts on the tables that the schema"
+                            + " check does not know");
         }
     }
 

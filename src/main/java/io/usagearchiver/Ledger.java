@@ -162,8 +162,7 @@ final class Ledger {
                 .orderBy(hold.HOLD_ID)
                 .fetch();
         if (rows.isEmpty()) {
-            requireAsBefore(tx, shape);
-            throw swallowed();
+            throw new SupersededException();
         }
         shape.requireUnchanged(rows.get(0).get(fingerprint));
         holdsVersion = rows.get(0).get(L.HOLDS_VERSION);
@@ -266,7 +265,8 @@ final class Ledger {
                 .and(L.STATE.eq(RUNNING))
                 .execute();
         if (rows == 0) {
-            throw new SupersededException();
+            requireRunning(tx);
+            throw swallowed();
         }
         return rows;
     }
@@ -283,8 +283,7 @@ final class Ledger {
     }
 
     /**
-     * Sees, without a lock, that this sweep is still the one, and that it looks at the tables that were checked: where no row
-     * was found, row security may hide them.
+     * Sees, without a lock, that this sweep is still the one, and that it looks at the tables that were checked.
      *
      * @throws SupersededException if the row is not RUNNING any more
      * @throws Shape.ChangedException if the tables are not as they were when they were checked

@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  * @param triggers those that fire in this session, but for PostgreSQL's own
  * @param rules those that act in this session
  * @param references foreign keys to this table
- * @param published whether a publication tells of its deletes
+ * @param published whether a publication tells of its deletes or updates
  */
 record LiveTable(
         String name,
@@ -54,6 +54,7 @@ record LiveTable(
      * @param notNull whether it takes no null
      * @param neverNull whether it holds none either: since PostgreSQL 18 a NOT NULL may be NOT VALID
      * @param always GENERATED ALWAYS, as identity or by an expression
+     * @param ownOperators whether the type is an extension's, with operators of its own
      */
     record Column(
             String name,
@@ -62,12 +63,14 @@ record LiveTable(
             String collation,
             boolean notNull,
             boolean neverNull,
-            boolean always) {}
+            boolean always,
+            boolean ownOperators) {}
 
     /**
      * A unique index.
      *
-     * @param plain whether it forbids two rows with one key at any time: valid, immediate, not partial, a btree
+     * @param plain whether it forbids two rows with one key at any time: valid, immediate, not partial, by the types' own
+     *     equality
      * @param columns of its key
      */
     record Index(boolean plain, List<String> columns) {}
@@ -117,7 +120,10 @@ record LiveTable(
               select array['column', a.attname::text, a.attnum::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
                 pg_catalog.format_type(a.atttypid, null),
                 case when a.attcollation <> 0 then a.attcollation::pg_catalog.regcollation::text else '' end,
-                a.attnotnull::text, (a.attgenerated <> '' or a.attidentity = 'a')::text]
+                a.attnotnull::text, (a.attgenerated <> '' or a.attidentity = 'a')::text,
+                case when a.atttypid < 16384 then 'false' else exists (select from pg_catalog.pg_type d
+                  join pg_catalog.pg_type b on b.oid = case d.typtype when 'd' then d.typbasetype else d.oid end
+                  where d.oid = a.atttypid and b.oid >= 16384 and b.typtype = 'b' and b.typcategory <> 'A')::text end]
               from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
               union all
               select array['not validated', a.attname::text]
@@ -128,10 +134,11 @@ record LiveTable(
               from pg_catalog.pg_constraint k where k.conrelid = c.oid and k.contype = 'c'
               union all
               select array['index', (x.indisvalid and x.indisready and x.indislive and x.indimmediate and x.indpred is null
-                  and not x.indisexclusion)::text, x.indexrelid::text, x.indisprimary::text, x.indisreplident::text,
+                  and not x.indisexclusion and (select bool_and(o.opcdefault) from pg_catalog.generate_series(0, x.indnkeyatts - 1) i
+                    join pg_catalog.pg_opclass o on o.oid = x.indclass[i]))::text, x.indexrelid::text, x.indisprimary::text, x.indisreplident::text,
                   x.indcollation::text]
                 || array(select coalesce(a.attname::text, '') from pg_catalog.generate_series(0, x.indnkeyatts - 1) i
-                  left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = x.indkey[i])
+                  left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = x.indkey[i] order by i)
               from pg_catalog.pg_index x where x.indrelid = c.oid and x.indisunique
               union all
               select array['trigger', g.tgname::text, g.tgtype::text, g.tgenabled::text,
@@ -150,10 +157,12 @@ record LiveTable(
               union all
               select array['publication', p.pubname::text]
               from pg_catalog.pg_publication p
-              where p.pubdelete and (p.puballtables
-                or exists (select from pg_catalog.pg_publication_rel r where r.prpubid = p.oid and r.prrelid = c.oid)
-                or exists (select from pg_catalog.pg_publication_namespace s
-                  where s.pnpubid = p.oid and s.pnnspid = c.relnamespace))
+              where (p.pubdelete or p.pubupdate) and (p.puballtables or exists (
+                select from (select c.oid union all select a.relid from pg_catalog.pg_partition_ancestors(c.oid) a) t (oid)
+                join pg_catalog.pg_class k on k.oid = t.oid
+                where exists (select from pg_catalog.pg_publication_rel r where r.prpubid = p.oid and r.prrelid = k.oid)
+                  or exists (select from pg_catalog.pg_publication_namespace s
+                    where s.pnpubid = p.oid and s.pnnspid = k.relnamespace)))
             ) d""";
 
     private static final String HASH =
@@ -203,7 +212,8 @@ record LiveTable(
                         fact[5],
                         isTrue(fact[6]),
                         isTrue(fact[6]) && !notValidated.contains(fact[1]),
-                        isTrue(fact[7])))
+                        isTrue(fact[7]),
+                        isTrue(fact[8])))
                 .forEach(column -> columns.put(column.name(), column));
         return new LiveTable(
                 name,

@@ -11,14 +11,15 @@ import java.util.Random;
  *   <li>From there on one row of each slice is tried, chosen at random, and more and more slices are passed over between
  *       two tries: about a sixteenth of those that were met so. These are a few hundred tries for any table. As soon as one
  *       moves, every row is tried again, from the last slice of which one was tried in vain.
- *   <li>Rows that were passed over are met by the next pass, if this one has moved a row. If it has not, the sweep fails,
+ *   <li>Rows that were passed over are met by the next pass, if this one has moved a row, and all that stayed are remembered
+ *       (see {@link KeptBack}). Otherwise the sweep fails,
  *       with the first rows and their reasons. So it does at once after {@value #AT_MOST} refusals in a row.
  * </ol>
  *
  * A moved row lets the count begin anew. So all good rows move that have fewer than {@value #IN_A_ROW} bad ones in a row
  * before them, however many bad ones there are in all, and so do all that lie together behind any number of bad ones. Single
- * good rows among more bad ones than that move in one of the next sweeps: those that are tried are others each time. A row at which a statement timed out counts as {@value #OF_A_TIMEOUT}: such a try takes
- * as long as the timeout.
+ * good rows among more bad ones than that move in one of the next sweeps: those that are tried are others each time. A row at
+ * which a statement timed out counts as {@value #OF_A_TIMEOUT}: such a try takes as long as the timeout.
  */
 final class Refusals {
     static final int IN_A_ROW = 1000;

@@ -4,6 +4,7 @@ import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_HOLD;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Table;
@@ -11,8 +12,8 @@ import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Compares the live catalog with what moving rows safely in one direction asks for. Defaults, indexes, the order of columns and comments
- * may differ between the tables; columns that both have beyond the generated ones are moved too.
+ * Compares the live catalog with what moving rows safely in one direction asks for. Defaults, indexes, the order of columns
+ * and comments may differ between the tables; columns that both have beyond the generated ones are moved too.
  */
 final class SchemaCheck {
     private final DSLContext tx;
@@ -52,6 +53,7 @@ final class SchemaCheck {
         checkSide("archive", pair.archive(), archive);
         if (hot != null) {
             checkTypes(hot);
+            checkCondition(hot);
         }
         LiveTable source = direction == Direction.ARCHIVE ? hot : archive;
         LiveTable target = direction == Direction.ARCHIVE ? archive : hot;
@@ -123,6 +125,21 @@ final class SchemaCheck {
                         hot.name(),
                         "column " + column.name() + " is " + column.type() + ", the generated code has " + generated);
             }
+        }
+    }
+
+    /** An operator without a schema is PostgreSQL's own, and values of a type that has others are compared as text. */
+    private void checkCondition(LiveTable hot) {
+        String condition = Jooq.configuration().dsl().renderInlined(pair.condition());
+        if (!condition.toLowerCase(Locale.ROOT).contains("operator(")) {
+            hot.columns().values().stream()
+                    .filter(column -> column.ownOperators() && condition.contains('"' + column.name() + '"'))
+                    .forEach(column -> differ(
+                            "hot",
+                            hot.name(),
+                            "column " + column.name() + " of the pair's condition is " + column.type()
+                                    + ", which has operators of its own; the condition must name them with their schema:"
+                                    + " OPERATOR(schema.=)"));
         }
     }
 

@@ -121,6 +121,11 @@ final class Session implements AutoCloseable {
         renewed = false;
     }
 
+    /** Has the keys' types and operators read anew: a table was altered. */
+    void forgetKeys() {
+        LiveKey.rememberIn(jooq);
+    }
+
     @Override
     public void close() {
         Connection current = connection;

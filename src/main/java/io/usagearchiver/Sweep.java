@@ -48,6 +48,8 @@ final class Sweep {
     private @Nullable Duration batchTime;
     private @Nullable Long estimate;
     private Batch.@Nullable Moved inDoubt;
+    /** Whether this pass has met rows that it could neither move nor keep back: others had locked them, say. */
+    private boolean passedOver;
 
     Sweep(
             Errand errand,
@@ -80,7 +82,7 @@ final class Sweep {
             listener.sweepStarted(progress());
             StopReason reason = null;
             while (reason == null) {
-                reason = pass();
+                reason = passOrBeginAgain();
             }
             return reason;
         } catch (Ledger.SupersededException e) {
@@ -116,12 +118,21 @@ final class Sweep {
         }
     }
 
+    private @Nullable StopReason passOrBeginAgain() {
+        try {
+            return pass();
+        } catch (RestartException e) {
+            return null;
+        }
+    }
+
     /** Goes over the candidates once. Returns why the sweep is to stop, or null if another pass is needed. */
     private @Nullable StopReason pass() {
         try {
             readRows();
             recount();
             refusals.beginPass();
+            passedOver = false;
             Candidates candidates =
                     new Candidates(this::read, branches, settings.batchSize(), pacing::batchSize, keptBack.keys());
             boolean deleted = false;
@@ -136,7 +147,7 @@ final class Sweep {
                 oldestAge = slice.age();
                 deleted |= tryOut(candidates, slice);
             }
-            if ((candidates.isEmpty() && batches == 0) || !anyLeft()) {
+            if (!anyLeft(candidates.isEmpty() && batches == 0)) {
                 return StopReason.DRAINED;
             }
             if (deleted && keptBack.isComplete()) {
@@ -147,8 +158,6 @@ final class Sweep {
                 throw refused();
             }
             return StopReason.ROWS_LOCKED;
-        } catch (RestartException e) {
-            return null;
         } catch (Ledger.HoldsChangedException e) {
             log.info("Sweep {} of {}: a hold was set; reading the holds again", ledger.sweepId(), shape.table());
             branches = List.of();
@@ -156,7 +165,7 @@ final class Sweep {
         } catch (Shape.ChangedException e) {
             checkAgain();
             return null;
-        } catch (DataAccessException | Batch.MiscountException | Ledger.SwallowedException e) {
+        } catch (DataAccessException | Ledger.SwallowedException e) {
             if (!isAltered()) {
                 throw e;
             }
@@ -176,13 +185,15 @@ final class Sweep {
                                         .value1()));
     }
 
-    /** Goes on with the tables as they are now, if the schema check lets them pass. */
+    /** Goes on with the tables as they are now, if the schema check lets them pass: what a hold keeps depends on them, too. */
     private void checkAgain() {
         log.info(
                 "{} {}: {}, its archive or the ledger was altered; checking the schema again",
                 errand.direction(),
                 ledger.sweepId(),
                 shape.table());
+        branches = List.of();
+        session.forgetKeys();
         shape = attempt(TransactionLimits.page(settings), tx -> SchemaCheck.run(tx, errand.pair(), errand.direction()));
     }
 
@@ -224,6 +235,7 @@ final class Sweep {
         long startNanos = System.nanoTime();
         try {
             Batch.Moved moved = batch((tx, batch) -> batch.move(tx, slice.branch(), keys));
+            passedOver |= moved.deleted() + moved.conflicts().size() < keys.size();
             if (!moved.isEmpty() && batchTime != null) {
                 pacing.batchTook(keys.size(), batchTime);
             }
@@ -275,24 +287,18 @@ final class Sweep {
 
     private Batch.Moved batch(Work work) {
         long[] startNanos = new long[1];
-        while (true) {
-            try {
-                Batch batch = new Batch(errand.pair(), errand.direction(), shape, ledger);
-                Batch.Moved moved = attempt(TransactionLimits.batch(settings), tx -> {
-                    inDoubt = null;
-                    // Of this attempt: waiting before another one is no work of the server.
-                    startNanos[0] = System.nanoTime();
-                    Batch.Moved result = work.run(tx, batch);
-                    inDoubt = result;
-                    return result;
-                });
-                batchTime = Duration.ofNanos(System.nanoTime() - startNanos[0]);
-                committed(moved);
-                return moved;
-            } catch (Shape.ChangedException e) {
-                checkAgain();
-            }
-        }
+        Batch batch = new Batch(errand.pair(), errand.direction(), shape, ledger);
+        Batch.Moved moved = attempt(TransactionLimits.batch(settings), tx -> {
+            inDoubt = null;
+            // Of this attempt: waiting before another one is no work of the server.
+            startNanos[0] = System.nanoTime();
+            Batch.Moved result = work.run(tx, batch);
+            inDoubt = result;
+            return result;
+        });
+        batchTime = Duration.ofNanos(System.nanoTime() - startNanos[0]);
+        committed(moved);
+        return moved;
     }
 
     private void committed(Batch.Moved moved) {
@@ -317,19 +323,31 @@ final class Sweep {
         listener.batchCommitted(progress());
     }
 
-    private boolean anyLeft() {
+    /**
+     * Whether a row is left that was not kept back, in the tables that were checked: the look at them comes after the others,
+     * whose locks keep the tables as they are.
+     *
+     * @param noneSeen whether no row was seen at all, so that there is none
+     */
+    private boolean anyLeft(boolean noneSeen) {
         return read(tx -> {
-            ledger.requireAsBefore(tx, shape);
-            if (!keptBack.isComplete()) {
-                return anyLeftByNumber(tx);
-            }
             List<String> without = List.copyOf(keptBack.keys());
-            return branches.stream().anyMatch(branch -> branch.anyLeft(tx, without));
+            boolean left = !noneSeen
+                    && (keptBack.isComplete()
+                            ? branches.stream().anyMatch(branch -> branch.anyLeft(tx, without))
+                            : anyLeftByNumber(tx));
+            shape.requireUnchanged(tx.select(Shape.liveFingerprint(errand.pair()))
+                    .fetchSingle()
+                    .value1());
+            return left;
         });
     }
 
     /** Whether more rows are wanted than were kept back, where not all of these are known. */
     private boolean anyLeftByNumber(DSLContext dsl) {
+        if (passedOver || refusals.untried() > 0) {
+            return true;
+        }
         long wanted = 0;
         for (Branch branch : branches) {
             wanted += branch.count(dsl, keptBack.count() + 1 - wanted);

@@ -146,6 +146,25 @@ class AlteredTablesTest {
                 .isEqualTo(2);
     }
 
+    /** What a hold keeps depends on the tables: 16777217 is no value of a real. */
+    @Test
+    void holds_are_tried_again_when_a_table_has_changed() {
+        db.execute(named("UPDATE HOT SET user_id = 16777217 WHERE id > 50"));
+        usage.remember();
+        usage.restorer(10).build().holds().hold(RowFilter.user(16777217), null, "lawsuit");
+
+        Throwable fault = catchThrowable(() -> usage.archiver(10)
+                .listener(after(2, "ALTER TABLE HOT ALTER user_id TYPE real; ALTER TABLE ARC ALTER user_id TYPE real"))
+                .build()
+                .sweep());
+
+        assertThat(fault)
+                .isInstanceOf(SchemaDriftException.class)
+                .hasMessageContaining("has hold 1, which cannot be honoured");
+        assertThat(db.number("SELECT count(*) FROM model_usage_details_archive"))
+                .isEqualTo(20);
+    }
+
     @Test
     void rows_of_an_inheritance_child_are_left_alone_whenever_it_comes() {
         db.execute(named("CREATE TABLE child (LIKE HOT INCLUDING ALL); INSERT INTO child SELECT * FROM HOT"));

@@ -30,8 +30,10 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jooq.DataType;
+import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.TableField;
+import org.jooq.impl.DSL;
 import org.jooq.impl.DefaultDataType;
 import org.jooq.impl.SQLDataType;
 import org.junit.jupiter.api.AutoClose;
@@ -707,6 +709,35 @@ class AnyPairTest {
                     .contains("hot public.buckets has no primary key or full unique index on exactly "
                             + key.stream().map(TableField::getName).collect(Collectors.joining(", ")) + ", not null");
         }
+    }
+
+    /** As text, 'OPEN' would not be 'open', and a row that is to stay would be archived. */
+    @Test
+    void a_condition_on_a_type_with_operators_of_its_own_is_refused_unless_it_names_them() {
+        AnyPair any = keyOfAnExtension();
+        any.create(db);
+        Field<Object> name = DSL.field(DSL.name("public", "accounts", "name"));
+        ArchivePair<?> pair = any.pair();
+
+        Archiver plain = Archiver.builder(pair.where(DSL.condition("{0} <> 'A2'", name)), db.archiver())
+                .build();
+        assertThat(catchThrowableOfType(SchemaDriftException.class, plain::sweep)
+                        .differences())
+                .singleElement()
+                .asString()
+                .startsWith(
+                        "hot public.accounts column name of the pair's condition is " + AnyPair.EXTENSIONS + ".citext");
+
+        Archiver qualified = Archiver.builder(
+                        pair.where(DSL.condition(
+                                "{0} operator(" + AnyPair.EXTENSIONS + ".<>) cast('a2' as " + AnyPair.EXTENSIONS
+                                        + ".citext)",
+                                name)),
+                        db.archiver())
+                .build();
+        assertThat(qualified.sweep().rowsMoved()).isEqualTo(39);
+        assertThat(db.strings("SELECT name::text FROM accounts WHERE at < '2022-01-01'"))
+                .containsExactly("A2");
     }
 
     @Test
