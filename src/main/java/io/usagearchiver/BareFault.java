@@ -24,6 +24,10 @@ final class BareFault {
         if (cause == null) {
             return fault;
         }
+        // jOOQ wraps what the driver says of a value that it cannot read.
+        if (cause.getSQLState() == null && cause.getCause() instanceof SQLException told) {
+            cause = told;
+        }
         return of(fault, cause, isOfAClosedConnection(cause) ? CONNECTION_FAILURE : cause.getSQLState());
     }
 

@@ -85,11 +85,14 @@ final class Faults {
     /** What PostgreSQL said, on one line without jOOQ's copy of the statement, and what to do where that is known. */
     static String message(Throwable fault) {
         SQLException cause = sqlException(fault);
-        if (cause == null) {
-            return String.valueOf(fault.getMessage());
-        }
-        String told = BareFault.message(cause);
-        return told + hint(sqlState(fault), told);
+        String told = told(fault);
+        return cause == null ? told : told + hint(sqlState(fault), told);
+    }
+
+    /** The same without what to do. */
+    static String told(Throwable fault) {
+        SQLException cause = sqlException(fault);
+        return cause == null ? String.valueOf(fault.getMessage()) : BareFault.message(cause);
     }
 
     private static String hint(String state, String told) {

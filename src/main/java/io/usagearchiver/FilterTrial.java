@@ -48,8 +48,8 @@ final class FilterTrial {
     }
 
     /**
-     * Sees that a filter that somebody gives can be stored and honoured. Its keys come back as PostgreSQL writes them: as
-     * they were given, they may mean another moment in a session of another time zone.
+     * Sees that a filter that somebody gives can be stored and honoured. Its keys come back as PostgreSQL writes them, so that
+     * a key without a zone, which is read as UTC, has one for whoever reads the hold.
      *
      * @throws IllegalArgumentException if it cannot
      */
@@ -146,8 +146,10 @@ final class FilterTrial {
                         column + " " + value + ": the column of " + hot + " is " + liveTypes.get(column)
                                 + ", which has no such value; it can be a whole number within the range of a column"
                                 + " of numbers")));
+        Condition matches = filter.matches(pair.hot(), pair);
+        // Whatever an extension's operators make of nulls.
         attempts.add(new Attempt(
-                filter.matches(pair.hot(), pair).isNull(), filter + ": cannot be compared with the rows of " + hot));
+                matches.isNull().or(matches.isNotNull()), filter + ": cannot be compared with the rows of " + hot));
         return attempts;
     }
 

@@ -144,7 +144,7 @@ final class LedgerCheck {
             if (Faults.isTransient(e) || Faults.isCancelled(e) || "42501".equals(e.sqlState())) {
                 return null;
             }
-            return Faults.message(e);
+            return Faults.told(e);
         }
     }
 }

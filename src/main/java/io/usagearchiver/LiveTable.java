@@ -134,11 +134,10 @@ record LiveTable(
               from pg_catalog.pg_constraint k where k.conrelid = c.oid and k.contype = 'c'
               union all
               select array['index', (x.indisvalid and x.indisready and x.indislive and x.indimmediate and x.indpred is null
-                  and not x.indisexclusion and (select bool_and(o.opcdefault) from pg_catalog.generate_series(0, x.indnkeyatts - 1) i
-                    join pg_catalog.pg_opclass o on o.oid = x.indclass[i]))::text, x.indexrelid::text, x.indisprimary::text, x.indisreplident::text,
-                  x.indcollation::text]
-                || array(select coalesce(a.attname::text, '') from pg_catalog.generate_series(0, x.indnkeyatts - 1) i
-                  left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = x.indkey[i] order by i)
+                  and not x.indisexclusion and not exists (select from pg_catalog.pg_opclass o
+                    where o.oid = any(x.indclass) and not o.opcdefault))::text,
+                x.indexrelid::text, x.indisprimary::text, x.indisreplident::text, x.indcollation::text,
+                x.indnkeyatts::text, x.indkey::text]
               from pg_catalog.pg_index x where x.indrelid = c.oid and x.indisunique
               union all
               select array['trigger', g.tgname::text, g.tgtype::text, g.tgenabled::text,
@@ -220,7 +219,7 @@ record LiveTable(
                 kind(table[2], table[3], those(facts, "child").findAny().isPresent()),
                 columns,
                 those(facts, "index")
-                        .map(fact -> new Index(isTrue(fact[1]), List.of(fact).subList(6, fact.length)))
+                        .map(fact -> new Index(isTrue(fact[1]), columns(fact[7], Integer.parseInt(fact[6]), facts)))
                         .toList(),
                 isTrue(table[4]),
                 those(facts, "trigger")
@@ -235,6 +234,15 @@ record LiveTable(
                         .map(fact -> new Reference(fact[1], fact[4], action(fact[3]), fires(fact[2], replica)))
                         .toList(),
                 those(facts, "publication").findAny().isPresent());
+    }
+
+    /** The columns of an index's key, by their numbers; an expression is none. */
+    private static List<String> columns(String numbers, int ofKey, List<String[]> facts) {
+        Map<String, String> names = those(facts, "column").collect(Collectors.toMap(fact -> fact[2], fact -> fact[1]));
+        return Stream.of(numbers.split(" "))
+                .limit(ofKey)
+                .map(number -> names.getOrDefault(number, ""))
+                .toList();
     }
 
     private static Stream<String[]> those(List<String[]> facts, String kind) {

@@ -1,6 +1,7 @@
 package io.usagearchiver;
 
 import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_HOLD;
+import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -70,6 +71,7 @@ final class SchemaCheck {
             checkPrivilege("archive", pair.archive(), "DELETE");
             checkPrivilege("hot", pair.hot(), "INSERT");
             checkPrivilege("holds", USAGE_ARCHIVE_HOLD, "INSERT");
+            checkTellsSweeps();
         }
         differences.addAll(new LedgerCheck(tx, live.tables().subList(2, 5)).differences());
         if (hot == null || !differences.isEmpty()) {
@@ -113,9 +115,10 @@ final class SchemaCheck {
         for (Field<?> field : typed) {
             LiveTable.Column column = hot.columns().get(field.getName());
             String type = PlainType.name(field.getDataType());
-            String generated = tx.select(DSL.field("format_type(to_regtype({0}), null)", String.class, DSL.val(type)))
+            String found = tx.select(DSL.field("format_type(to_regtype({0}), null)", String.class, DSL.val(type)))
                     .fetchSingle()
                     .value1();
+            String generated = found == null ? type : found;
             // Generated code may name a type of an extension without its schema.
             if (column != null
                     && !column.baseType().equals(generated)
@@ -261,6 +264,22 @@ final class SchemaCheck {
                             + (pair == UsageDetails.PAIR || table.equals(USAGE_ARCHIVE_HOLD)
                                     ? "apply sql/06-restore-grants.sql for a role of its own"
                                     : "grant it to a role of its own, as sql/06-restore-grants.sql does"));
+        }
+    }
+
+    /** A role that also archives loses it when sql/04-grants.sql is applied after sql/06-restore-grants.sql. */
+    private void checkTellsSweeps() {
+        Field<String> version = DSL.val(USAGE_ARCHIVE_SWEEP.HOLDS_VERSION.getName());
+        Boolean granted = tx.select(DSL.field(
+                        "coalesce(has_column_privilege(to_regclass({0}), {1}, 'UPDATE'), true)",
+                        Boolean.class, Shape.regclass(USAGE_ARCHIVE_SWEEP), version))
+                .fetchSingle()
+                .value1();
+        if (!granted) {
+            differ(
+                    "ledger",
+                    Shape.name(USAGE_ARCHIVE_SWEEP),
+                    "grants this role no UPDATE (holds_version); apply sql/06-restore-grants.sql for a role of its own");
         }
     }
 

@@ -205,7 +205,7 @@ final class Session implements AutoCloseable {
     }
 
     /** The connection is gone, and there is no other to be had yet. */
-    static final class LostException extends RuntimeException {
+    static final class LostException extends ArchiveException {
         private static final long serialVersionUID = 1;
 
         LostException(Exception cause) {

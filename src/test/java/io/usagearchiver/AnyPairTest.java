@@ -661,9 +661,8 @@ class AnyPairTest {
         assertThat(db.strings("SELECT name FROM daily ORDER BY 1")).containsExactlyInAnyOrder("a", "B");
     }
 
-    /** The sweep's sessions are in another zone than that of whoever sets the hold. */
     @Test
-    void an_id_that_is_a_moment_is_the_moment_of_the_session_that_sets_the_hold() {
+    void an_id_that_is_a_moment_without_a_zone_is_in_utc_whatever_the_sessions_are_set_to() {
         ForeignTable hot = new ForeignTable("public", "moments");
         TableField<Record, OffsetDateTime> at = hot.column("at", SQLDataType.TIMESTAMPWITHTIMEZONE);
         AnyPair any = new AnyPair(
@@ -681,7 +680,7 @@ class AnyPairTest {
         Archiver.builder(any.pair(), inNewYork)
                 .build()
                 .holds()
-                .hold(RowFilter.ids("2020-12-31 20:00", "2020-12-31 20:00"), null, "audit");
+                .hold(RowFilter.ids("2021-01-01 01:00", "2021-01-01 01:00"), null, "audit");
         archiver(any.pair()).sweep();
 
         assertThat(db.strings("SELECT timezone('UTC', at) FROM moments")).containsExactly("2021-01-01 01:00:00");

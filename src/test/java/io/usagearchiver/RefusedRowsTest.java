@@ -83,7 +83,7 @@ class RefusedRowsTest {
             3F000 |
             42501 | apply sql/04-grants.sql
             42703 | is missing or was altered
-            42P01 | apply sql/02-ledger.sql
+            42P01 | search_path = pg_catalog
             53100 | make room
             53200 | batchSize
             53300 | connections

@@ -40,7 +40,7 @@ class SchemaCheckTest {
 
     @BeforeEach
     void the_tables_as_shipped() {
-        db.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+        db.execute("DROP PUBLICATION IF EXISTS p; DROP SCHEMA public CASCADE; CREATE SCHEMA public");
         createTables();
         db.execute("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'");
     }
@@ -269,7 +269,6 @@ class SchemaCheckTest {
     void deletes_that_are_published_as_they_should_be_are_accepted(String change) {
         db.execute(named(change));
         assertAccepted();
-        db.execute("DROP PUBLICATION p");
     }
 
     @Test
@@ -352,7 +351,6 @@ class SchemaCheckTest {
             """)
     void what_could_hide_or_lose_the_archivers_own_rows_is_refused(String change, String difference) {
         assertRefused(change, difference);
-        db.execute("DROP PUBLICATION IF EXISTS p");
     }
 
     @ParameterizedTest

@@ -24,9 +24,10 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The job data holds strings only, under the names of the plugin's properties but {@code listeners}, and is parsed
  * strictly: any other name fails the execution, in the data of a trigger, too. A data source of a plugin of this scheduler is
- * the one that the plugin has bound; any other is the one that has the name in this JVM. A sweep that fails is logged at ERROR and ends with a {@link JobExecutionException} that neither refires nor unschedules the job:
- * the next firing tries again. Interrupting it lets a running batch commit and stops it then; a statement that still runs
- * {@link StopSignal#GRACE} later is cancelled. A scheduler that is shut down does the same, whether it waits for jobs or not.
+ * the one that the plugin has bound; any other is the one that has the name in this JVM. A sweep that fails is logged at
+ * ERROR and ends with a {@link JobExecutionException} that neither refires nor unschedules the job: the next firing tries
+ * again. Interrupting it lets a running batch commit and stops it then; a statement that still runs {@link
+ * StopSignal#GRACE} later is cancelled. A scheduler that is shut down does the same, whether it waits for jobs or not.
  */
 @DisallowConcurrentExecution
 public final class ArchiveJob implements InterruptableJob {

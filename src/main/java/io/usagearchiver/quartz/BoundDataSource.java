@@ -8,6 +8,7 @@ import java.util.IdentityHashMap;
 import org.jspecify.annotations.Nullable;
 import org.quartz.utils.ConnectionProvider;
 import org.quartz.utils.DBConnectionManager;
+import org.quartz.utils.JNDIConnectionProvider;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -87,7 +88,8 @@ final class BoundDataSource implements ConnectionSource {
     }
 
     private boolean isMadeByQuartz() {
-        return provider.getClass().getPackageName().equals(ConnectionProvider.class.getPackageName());
+        return provider.getClass().getPackageName().equals(ConnectionProvider.class.getPackageName())
+                && !(provider instanceof JNDIConnectionProvider);
     }
 
     /** Quartz has a method for it, from 2.3 on, but not for others. */

@@ -16,8 +16,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What a node does beside the scheduler's own: at its start it stores the schedule, tells of jobs that nobody of this
- * node stands behind, checks the tables and looks after triggers that another node left behind, in the background where the database does not answer at once; as long as it is
- * up, it sees to it that no trigger rests in error.
+ * node stands behind, checks the tables and looks after triggers that another node left behind, in the background where the
+ * database does not answer at once; as long as it is up, it sees to it that no trigger rests in error.
  */
 final class ScheduleKeeper {
     private static final Duration FIRST_RETRY = Duration.ofSeconds(1);

@@ -129,6 +129,13 @@ class NodeStoppingTest {
         }
     }
 
+    /** Quartz waits for a free thread before it says that it shuts down. */
+    @Test
+    void a_node_whose_only_thread_sweeps_ends_promptly() throws Exception {
+        properties.setProperty("org.quartz.threadPool.threadCount", "1");
+        a_node_that_gets_sigterm_ends_promptly(Situation.HANGING_STATEMENT);
+    }
+
     /** From the fourth batch on, the copy of each batch runs into the situation. */
     private void prepare(Situation situation) throws SQLException {
         db.execute("CREATE SEQUENCE copies; GRANT ALL ON SEQUENCE copies TO public;"
