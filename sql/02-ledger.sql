@@ -118,8 +118,8 @@ CREATE TABLE IF NOT EXISTS public.usage_archive_hold (
 -- [jooq ignore start]
 ALTER TABLE public.usage_archive_hold
     DROP CONSTRAINT IF EXISTS usage_archive_hold_table,
-    ADD CONSTRAINT usage_archive_hold_table CHECK (released_at IS NOT NULL OR table_name SIMILAR TO
-        '([^".[:space:][:upper:]]+|"([^"]|"")+").([^".[:space:][:upper:]]+|"([^"]|"")+")') NOT VALID;
+    ADD CONSTRAINT usage_archive_hold_table CHECK (released_at IS NOT NULL OR table_name ~
+        '^([a-z_][a-z0-9_$]*|"(?![a-z_][a-z0-9_$]*"([.]|$))([^"]|"")+")[.]([a-z_][a-z0-9_$]*|"(?![a-z_][a-z0-9_$]*"([.]|$))([^"]|"")+")$') NOT VALID;
 ALTER TABLE public.usage_archive_hold
     DROP CONSTRAINT IF EXISTS usage_archive_hold_ages,
     ADD CONSTRAINT usage_archive_hold_ages CHECK (released_at IS NOT NULL OR (

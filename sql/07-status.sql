@@ -1,4 +1,6 @@
--- The ledger and the backlog of public.model_usage_details for any SQL client or dashboard. Safe to apply again.
+-- The ledger and the backlog of public.model_usage_details for any SQL client or dashboard. Safe to apply again
+-- as a superuser, or as a role that has the rights of the owners of the view and of the function, which are two where the
+-- function went to the owner of the hot table (see below); `usage-archiver init` leaves what it may not replace.
 --
 -- The view has one row a sweep, the newest first. The columns of the backlog are null in all rows but that of the
 -- newest sweep, and there, too, unless the hot table is an ordinary table of the function's owner:

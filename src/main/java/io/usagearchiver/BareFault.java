@@ -24,11 +24,10 @@ final class BareFault {
         if (cause == null) {
             return fault;
         }
-        // jOOQ wraps what the driver says of a value that it cannot read.
-        if (cause.getSQLState() == null && cause.getCause() instanceof SQLException told) {
-            cause = told;
-        }
-        return of(fault, cause, isOfAClosedConnection(cause) ? CONNECTION_FAILURE : cause.getSQLState());
+        // jOOQ's own, of a value that it cannot read, is without the state of the driver's that it has as its cause.
+        SQLException told =
+                cause.getSQLState() == null && cause.getCause() instanceof SQLException driver ? driver : cause;
+        return of(fault, cause, isOfAClosedConnection(told) ? CONNECTION_FAILURE : told.getSQLState());
     }
 
     /** The same fault as that of a lost connection, whatever the driver or the pool has called it. */

@@ -77,6 +77,12 @@ final class Faults {
         return sqlState(fault).startsWith("42");
     }
 
+    /** Whether a column is missing or of another type than the statement takes it for. */
+    static boolean isOfColumns(Throwable fault) {
+        String state = sqlState(fault);
+        return state.equals("42703") || state.equals("42883") || state.startsWith("22");
+    }
+
     /** Whether the statement was cancelled, by its timeout or by {@link StopSignal}. */
     static boolean isCancelled(Throwable fault) {
         return sqlState(fault).equals("57014");

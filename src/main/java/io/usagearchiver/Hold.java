@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param releasedAt when it was released, or null
  * @param releasedBy the database role that released it, or null
  * @param active whether it counted, by the database's clock, when it was read
- * @param problem why sweeps cannot honour it, or null. While it counts, they archive nothing: correct its row, or release it
+ * @param problem why sweeps cannot honour it, or null: correct its row, or release it. See {@link #stopsSweeps}
  */
 public record Hold(
         long id,
@@ -33,6 +33,18 @@ public record Hold(
         @Nullable String releasedBy,
         boolean active,
         @Nullable String problem) {
+
+    /**
+     * Whether sweeps archive nothing while it counts, since they cannot tell what it was to keep. One on a table that is not
+     * there does not stop them: the table may have been dropped.
+     */
+    public boolean stopsSweeps() {
+        return active && problem != null && !problem.equals(noTable(table));
+    }
+
+    static String noTable(String table) {
+        return "there is no table " + table;
+    }
 
     Hold withProblem(@Nullable String newProblem) {
         return new Hold(

@@ -81,8 +81,8 @@ public final class Holds {
     }
 
     /**
-     * All holds, newest first, also those that have ended, and those whose {@code table_name} is none. What keeps sweeps from
-     * honouring one that counts is its {@link Hold#problem}.
+     * All holds, newest first, also those that have ended, and those whose {@code table_name} is none, or of no table that is
+     * there. What keeps sweeps from honouring one that counts is its {@link Hold#problem}.
      *
      * @throws ArchiveException if they could not be read
      */

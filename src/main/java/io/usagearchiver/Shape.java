@@ -25,7 +25,10 @@ import org.jooq.impl.DSL;
  * @param fingerprint of the tables; another one means that one was altered
  */
 record Shape(String table, List<String> columnNames, String fingerprint) {
-    private static final Pattern PLAIN = Pattern.compile("[a-z_][a-z0-9_$]*");
+    /** A part of a table's name that is written without quotes, for Java and PostgreSQL. */
+    static final String PLAIN_PART = "[a-z_][a-z0-9_$]*";
+
+    private static final Pattern PLAIN = Pattern.compile(PLAIN_PART);
 
     /** The columns as fields of one of the two tables, always in the same order. */
     List<Field<Object>> columns(Table<?> side) {

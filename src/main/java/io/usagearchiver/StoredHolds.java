@@ -17,6 +17,8 @@ import org.jooq.TableField;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The holds as their table has them. Anybody may have written them, so each that counts is tried before a sweep relies on
@@ -25,11 +27,27 @@ import org.jspecify.annotations.Nullable;
 final class StoredHolds {
     private static final UsageArchiveHold H = USAGE_ARCHIVE_HOLD;
 
-    /** A name of two parts, each quoted only where it has to be. */
-    private static final String PART = "([a-z_][a-z0-9_$]*|\"(?![a-z_][a-z0-9_$]*\")([^\"]|\"\")+\")";
+    private static final Logger log = LoggerFactory.getLogger(StoredHolds.class);
 
-    private static final Condition NAMED =
-            DSL.condition("{0} ~ {1}", H.TABLE_NAME, DSL.val("^" + PART + "[.]" + PART + "$"));
+    /** In quotes only where it has to be. */
+    private static final String PART =
+            "(" + Shape.PLAIN_PART + "|\"(?!" + Shape.PLAIN_PART + "\"([.]|$))([^\"]|\"\")+\")";
+
+    /** The names that {@link Shape#name} writes. The table's constraint has the same text. */
+    static final String NAME = "^" + PART + "[.]" + PART + "$";
+
+    private static final Condition NAMED = DSL.condition("{0} ~ {1}", H.TABLE_NAME, DSL.val(NAME));
+
+    /**
+     * That there is nothing of its name. Looked up in the catalog, since to_regclass is an error where the role has no
+     * right on the schema; and of names alone, since to take another text apart is an error, too.
+     */
+    private static final Condition LOST = DSL.condition(
+            "case when {0} then not exists (select from pg_catalog.pg_class c"
+                    + " join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
+                    + " where n.nspname = (pg_catalog.parse_ident({1}))[1]"
+                    + " and c.relname = (pg_catalog.parse_ident({1}))[2]) else false end",
+            NAMED, H.TABLE_NAME);
 
     /** That a hold counts now. */
     static final Condition ACTIVE = H.RELEASED_AT
@@ -39,6 +57,7 @@ final class StoredHolds {
 
     private static final Field<Boolean> IS_ACTIVE = DSL.field(ACTIVE).as("hold_is_active");
     private static final Field<Boolean> IS_NAMED = DSL.field(NAMED).as("hold_is_named");
+    private static final Field<Boolean> IS_LOST = DSL.field(LOST).as("hold_is_lost");
 
     private StoredHolds() {}
 
@@ -56,7 +75,8 @@ final class StoredHolds {
                 H.NODE,
                 H.RELEASED_BY,
                 IS_ACTIVE,
-                IS_NAMED));
+                IS_NAMED,
+                IS_LOST));
         List.of(H.AGE_FROM, H.AGE_TO, H.CREATED_AT, H.HOLD_UNTIL, H.RELEASED_AT)
                 .forEach(moment -> fields.add(NaiveUtc.text(moment).as(textOf(moment))));
         return fields;
@@ -66,9 +86,9 @@ final class StoredHolds {
         return moment.getName() + "_text";
     }
 
-    /** Holds on a table, and those whose {@code table_name} does not tell which one they are on. */
+    /** Holds on a table, and those that may have been meant for it: they name none, or one that is not there. */
     static Condition on(Field<String> table) {
-        return H.TABLE_NAME.eq(table).or(DSL.not(NAMED));
+        return H.TABLE_NAME.eq(table).or(DSL.not(NAMED)).or(LOST);
     }
 
     /** The hold of a row with {@link #fields}; not tried yet. */
@@ -82,6 +102,9 @@ final class StoredHolds {
         LocalDateTime until = moment(row, H.HOLD_UNTIL, problems);
         LocalDateTime released = moment(row, H.RELEASED_AT, problems);
         RowFilter filter = filter(row, problems);
+        if (row.get(IS_LOST)) {
+            problems = List.of(Hold.noTable(row.get(H.TABLE_NAME)));
+        }
         return new Hold(
                 row.get(H.HOLD_ID),
                 row.get(H.TABLE_NAME),
@@ -149,7 +172,9 @@ final class StoredHolds {
         return holds.stream()
                 .map(hold -> {
                     RowFilter filter = hold.filter();
-                    return filter == null || !hold.active() ? hold : hold.withProblem(trial.problem(filter));
+                    return filter == null || hold.problem() != null || !hold.active()
+                            ? hold
+                            : hold.withProblem(trial.problem(filter));
                 })
                 .toList();
     }
@@ -166,7 +191,7 @@ final class StoredHolds {
     /** Which holds cannot be honoured, and how to mend that, one sentence each. */
     static List<String> differences(List<Hold> holds) {
         return holds.stream()
-                .filter(hold -> hold.active() && hold.problem() != null)
+                .filter(Hold::stopsSweeps)
                 .map(hold -> "holds " + Shape.name(H) + " has hold " + hold.id() + ", which cannot be honoured: "
                         + hold.problem() + "; correct its row, or release it: usage-archiver release " + hold.id())
                 .toList();
@@ -177,10 +202,7 @@ final class StoredHolds {
         return tx.select(H.HOLD_ID, H.TABLE_NAME)
                 .from(H)
                 .where(ACTIVE)
-                // Of what is no name, to_regclass is an error.
-                .and(DSL.condition(
-                        "case when {0} then coalesce(pg_catalog.to_regclass({1}) = pg_catalog.to_regclass({2}), true) end",
-                        NAMED, H.TABLE_NAME, Shape.regclass(pair.archive())))
+                .and(H.TABLE_NAME.eq(Shape.name(pair.archive())).or(LOST))
                 .orderBy(H.HOLD_ID)
                 .fetch(row -> "hold " + row.value1() + " keeps nothing: " + row.value2()
                         + (row.value2().equals(Shape.name(pair.archive()))
@@ -191,7 +213,7 @@ final class StoredHolds {
     /** What keeps holds from being read at all. */
     static String unreadable(DataAccessException fault) {
         return "holds " + Shape.name(H) + " cannot be read: " + Faults.message(fault)
-                + "; its columns must be as sql/02-ledger.sql has them";
+                + (Faults.isOfColumns(fault) ? "; its columns must be as sql/02-ledger.sql has them" : "");
     }
 
     /**
@@ -214,6 +236,15 @@ final class StoredHolds {
         if (!differences.isEmpty()) {
             throw drift(pair, differences);
         }
+        holds.stream()
+                .filter(hold -> hold.active() && hold.problem() != null)
+                .forEach(hold -> log.warn(
+                        "Hold {} keeps nothing: {}; if it was meant for {}, its rows are archived: correct it, or release"
+                                + " it: usage-archiver release {}",
+                        hold.id(),
+                        hold.problem(),
+                        Shape.name(pair.hot()),
+                        hold.id()));
         return filters(holds);
     }
 

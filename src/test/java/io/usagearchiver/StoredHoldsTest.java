@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import ch.qos.logback.classic.Level;
+import io.usagearchiver.testing.CapturedLog;
 import io.usagearchiver.testing.TestDatabase;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
@@ -76,6 +78,13 @@ class StoredHoldsTest {
             table_name, user_id  | 'usage.public.model_usage_details', 7 | usage_archive_hold_table
             table_name, user_id  | 'public."model_usage_details', 7 | usage_archive_hold_table
             table_name, user_id  | '', 7 | usage_archive_hold_table
+            table_name, user_id  | '"public"."model_usage_details"', 7 | usage_archive_hold_table
+            table_name, user_id  | 'public."model_usage_details"', 7 | usage_archive_hold_table
+            table_name, user_id  | '"public".model_usage_details', 7 | usage_archive_hold_table
+            table_name, user_id  | 'public.my-table', 7 | usage_archive_hold_table
+            table_name, user_id  | 'public.1st', 7 | usage_archive_hold_table
+            table_name, user_id  | 'public.größe', 7 | usage_archive_hold_table
+            table_name, user_id  | 'public.""', 7 | usage_archive_hold_table
             age_from, age_to     | '2024-01-02', '2024-01-01'                | usage_archive_hold_ages
             age_from, age_to     | '2024-01-01', '2024-01-01'                | usage_archive_hold_ages
             age_from             | 'infinity'                                | usage_archive_hold_ages
@@ -94,6 +103,10 @@ class StoredHoldsTest {
                 "public.usage$old",
                 "public.\"Größe\"",
                 "\"Metering, data\".\"say \"\"when\"\"\"",
+                "public.\"a\"\"b\"",
+                "\"a\"\"\".\"\"\"b\"",
+                "\"a\"\".b\".c",
+                "public.\"1st\"",
                 "public.user",
                 "_.a"
             })
@@ -104,6 +117,67 @@ class StoredHoldsTest {
         rows.replaceWithExpired(1);
         rows.archiver().build().sweep();
         rows.assertMoved("true");
+    }
+
+    @Test
+    void the_table_knows_names_as_sweeps_do() {
+        assertThat(db.strings("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname ="
+                        + " 'usage_archive_hold_table'"))
+                .singleElement()
+                .asString()
+                .contains("'" + StoredHolds.NAME + "'");
+    }
+
+    @Test
+    void a_hold_on_a_table_that_is_not_there_is_told_by_each_sweep_and_listed_and_can_be_released() {
+        rows.replaceWithExpired(9);
+        holds.hold(RowFilter.ids("2", "3"), null, "of another one");
+        long id = write("table_name, user_id", "'public.model_usage_detail', 99999999999");
+        Archiver archiver = rows.archiver(4).build();
+        try (CapturedLog log = new CapturedLog()) {
+            archiver.sweep();
+            assertThat(log.messages(Level.WARN, StoredHolds.class))
+                    .containsExactly(
+                            "Hold " + id + " keeps nothing: there is no table public.model_usage_detail; if it was"
+                                    + " meant for public.model_usage_details, its rows are archived: correct it, or release it:"
+                                    + " usage-archiver release " + id);
+        }
+        rows.assertMoved("id NOT IN (2, 3)");
+        assertThat(holds.list()).first().satisfies(hold -> {
+            assertThat(hold.id()).isEqualTo(id);
+            assertThat(hold.problem()).isEqualTo("there is no table public.model_usage_detail");
+            assertThat(hold.filter()).hasToString("user 99999999999");
+            assertThat(hold.stopsSweeps()).isFalse();
+        });
+
+        assertThat(holds.release(id).active()).isFalse();
+        try (CapturedLog log = new CapturedLog()) {
+            archiver.sweep();
+            assertThat(log.messages(Level.WARN)).isEmpty();
+        }
+    }
+
+    @Test
+    void a_hold_on_another_table_that_is_there_is_not_this_pairs() {
+        db.execute("CREATE SCHEMA \"Not yours\"; CREATE TABLE \"Not yours\".\"a\"\"b\" ()");
+        rows.replaceWithExpired(3);
+        long id = write("table_name, user_id", "'\"Not yours\".\"a\"\"b\"', 7");
+        try (CapturedLog log = new CapturedLog()) {
+            rows.archiver().build().sweep();
+            assertThat(log.messages(Level.WARN)).isEmpty();
+        }
+        rows.assertMoved("true");
+        assertThat(holds.list()).isEmpty();
+        assertThatThrownBy(() -> holds.release(id)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void holds_that_may_not_be_read_are_not_blamed_on_their_columns() {
+        rows.replaceWithExpired(1);
+        db.execute("REVOKE SELECT ON usage_archive_hold FROM " + TestDatabase.ARCHIVER);
+        assertThatThrownBy(() -> rows.archiver().build().sweep())
+                .hasMessageContainingAll("permission denied for table usage_archive_hold", "04-grants.sql")
+                .hasMessageNotContaining("its columns must be");
     }
 
     /** Rows of before the constraints were there, or of a table whose columns have changed since. */
@@ -231,10 +305,13 @@ class StoredHoldsTest {
     @Test
     void a_plan_tells_of_holds_that_keep_nothing() {
         dropConstraints();
+        db.execute("CREATE SCHEMA secret; CREATE TABLE secret.details ()");
         write("table_name, user_id", "'public.model_usage_detials', 7");
         write("table_name, user_id", "'public.model_usage_details_archive', 7");
         write("table_name, user_id", "'public.qrtz_locks', 7");
         write("table_name, user_id, released_at", "'x.y.z.', 7, now()");
+        write("table_name, user_id", "'secret.details', 7");
+        write("table_name, user_id", "'secret.detials', 7");
 
         Plan plan =
                 new Planner(UsageDetails.PAIR, db.archiver(), ArchiveSettings.defaults()).plan(100, new StopSignal());
@@ -244,9 +321,10 @@ class StoredHoldsTest {
                 .contains(
                         "hold 1 keeps nothing: public.model_usage_detials does not exist",
                         "hold 2 keeps nothing: public.model_usage_details_archive is the archive; a hold names the hot"
-                                + " table")
+                                + " table",
+                        "hold 6 keeps nothing: secret.detials does not exist")
                 .filteredOn(warning -> warning.startsWith("hold "))
-                .hasSize(2);
+                .hasSize(3);
     }
 
     /** As PostgreSQL itself writes and reads them. */

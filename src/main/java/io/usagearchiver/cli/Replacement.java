@@ -4,6 +4,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.sql.Statement;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jooq.DSLContext;
@@ -29,6 +30,12 @@ record Replacement(String kind, String name, String definition) {
             where relname = '%s' and v.relnamespace = 'public'::regnamespace and twin.relnamespace = pg_my_temp_schema()
               and relkind = 'v' and pg_get_viewdef(v.oid) = pg_get_viewdef(twin.oid)""";
 
+    private static final String FUNCTION_OWNER = "select pg_get_userbyid(proowner) from pg_catalog.pg_proc"
+            + " where pronamespace = 'public'::regnamespace and proname = ?";
+
+    private static final String VIEW_OWNER = "select pg_get_userbyid(relowner) from pg_catalog.pg_class"
+            + " where relnamespace = 'public'::regnamespace and relname = ?";
+
     /** What a statement, white space folded, replaces; null if it is another one. */
     static @Nullable Replacement of(String statement) {
         Matcher parts = STATEMENT.matcher(statement);
@@ -38,7 +45,7 @@ record Replacement(String kind, String name, String definition) {
     /**
      * Whether what the statement would make is what is there. It makes a twin for a moment, where nobody else sees it: so an
      * older version is told from this one, and a view that was made under another search path, too. Where no twin can be
-     * made, the statement itself will tell why.
+     * made, it has to be replaced.
      */
     boolean stands(DSLContext tx) {
         String same = kind.equals("VIEW") ? SAME_VIEW : SAME_FUNCTION;
@@ -55,6 +62,17 @@ record Replacement(String kind, String name, String definition) {
                 connection.rollback(before);
             }
         });
+    }
+
+    /** Whose the one that is there is; null if there is none. */
+    @Nullable
+    String owner(DSLContext tx) {
+        return tx.resultQuery(kind.equals("VIEW") ? VIEW_OWNER : FUNCTION_OWNER, name)
+                .fetchAny(0, String.class);
+    }
+
+    String object() {
+        return kind.toLowerCase(Locale.ROOT) + " public." + name;
     }
 
     @Override

@@ -127,8 +127,9 @@ final class RestoreReport {
                 .filter(hold -> hold.active() && hold.problem() != null)
                 .forEach(hold -> line(
                         text,
-                        "Hold %d cannot be honoured, so that sweeps archive nothing: %s; correct its row, or release it",
+                        "Hold %d %s: %s; correct its row, or release it",
                         hold.id(),
+                        hold.stopsSweeps() ? "cannot be honoured, so that sweeps archive nothing" : "keeps nothing",
                         hold.problem()));
         return text.toString().stripTrailing();
     }

@@ -21,6 +21,7 @@ import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One of the files of {@code sql/}, applied statement by statement. What stands already is not even tried: {@code IF NOT
@@ -40,8 +41,11 @@ final class SqlScript {
     /** What is missing is told by a query, as statements. */
     private static final Pattern MISSING = Pattern.compile(
             "DO \\$\\$ DECLARE missing text; BEGIN FOR missing IN (.+) LOOP EXECUTE missing; END LOOP; END \\$\\$");
+
+    private static final String WITHOUT_QUOTES = "[^$]*+(?:\\$(?!\\$)[^$]*+)*+";
     /** Not within a function. */
-    private static final Pattern END = Pattern.compile(";(?=(?:[^$]*\\$\\$[^$]*\\$\\$)*[^$]*$)");
+    private static final Pattern END = Pattern.compile(
+            ";(?=(?:" + WITHOUT_QUOTES + "\\$\\$" + WITHOUT_QUOTES + "\\$\\$)*+" + WITHOUT_QUOTES + "\\z)");
 
     private static final Pattern COLUMN = Pattern.compile("ALTER TABLE (\\S+) ADD COLUMN IF NOT EXISTS (\\w+) .*");
     private static final Pattern GRANT = Pattern.compile("GRANT (.+) ON (SCHEMA )?(\\S+) TO :\"role\"");
@@ -89,16 +93,39 @@ final class SqlScript {
         }
     }
 
-    /** Applies what is missing. Returns what was done and how much stood already, line by line. */
+    /**
+     * Applies what is missing. A function or view that is there and that this role may not replace stays as it is: it goes
+     * to the hot table's owner, and the rest does not depend on it. Returns what was done and how much stood already, line
+     * by line.
+     */
     List<String> apply(DSLContext tx) {
         List<String> lines = new ArrayList<>();
         int standing = 0;
+        int left = 0;
         for (String statement : statements) {
-            List<String> applied = apply(tx, statement);
-            applied.forEach(done -> lines.add("  " + done));
-            standing += applied.isEmpty() ? 1 : 0;
+            try {
+                // Nested: behind a savepoint, so that the transaction survives.
+                List<String> applied = tx.transactionResult(nested -> apply(nested.dsl(), statement));
+                applied.forEach(done -> lines.add("  " + done));
+                standing += applied.isEmpty() ? 1 : 0;
+            } catch (ArchiveException e) {
+                Replacement replacement = Replacement.of(statement);
+                if (replacement == null || !isForbidden(e.getCause())) {
+                    throw e;
+                }
+                String owner = replacement.owner(tx);
+                if (owner == null) {
+                    throw e;
+                }
+                left++;
+                lines.add("  not replaced: " + replacement.object() + " belongs to " + owner + "; apply sql/" + name
+                        + " as that role or as a superuser (" + FaultReport.rootMessage(e) + ")");
+            }
         }
-        lines.add(0, name + ": " + (statements.size() - standing) + " applied, " + standing + " stood already");
+        lines.add(
+                0,
+                name + ": " + (statements.size() - standing - left) + " applied, " + standing + " stood already"
+                        + (left > 0 ? ", " + left + " not replaced" : ""));
         return lines;
     }
 
@@ -236,11 +263,13 @@ final class SqlScript {
                 }
             });
         } catch (DataAccessException e) {
-            String hint = INSUFFICIENT_PRIVILEGE.equals(e.sqlState())
-                    ? "; --data-source names one whose role may, such as the owner's"
-                    : "";
+            String hint = isForbidden(e) ? "; --data-source names one whose role may, such as the owner's" : "";
             throw new ArchiveException(describe(sql) + ": " + FaultReport.rootMessage(e) + hint, e);
         }
+    }
+
+    private static boolean isForbidden(@Nullable Throwable fault) {
+        return fault instanceof DataAccessException refused && INSUFFICIENT_PRIVILEGE.equals(refused.sqlState());
     }
 
     /** What a statement does, in a few words. */
