@@ -172,7 +172,7 @@ class HoldTest {
             numeric(3)          | 1000        | user_id 1000: the column of public.model_usage_details is numeric(3,0), which
             real                | 16777217    | user_id 16777217: the column of public.model_usage_details is real, which
             oid                 | -1          | user_id -1: the column of public.model_usage_details is oid, which
-            "Small Number"      | 10          | user_id 10: the column of public.model_usage_details is "Small Number", which
+            "Small Number"      | 10          | user_id 10: the column of public.model_usage_details is public."Small Number", which
             """)
     void a_user_that_the_live_column_cannot_have_is_refused_and_nothing_is_changed(
             String type, long user, String told) {

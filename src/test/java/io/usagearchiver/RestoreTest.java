@@ -326,7 +326,9 @@ class RestoreTest {
                         "holds public.usage_archive_hold grants this role no INSERT; apply sql/06-restore-grants.sql for"
                                 + " a role of its own",
                         "hot public.model_usage_details grants this role no INSERT; apply sql/06-restore-grants.sql for a"
-                                + " role of its own");
+                                + " role of its own",
+                        "ledger public.usage_archive_sweep grants this role no UPDATE (holds_version); apply"
+                                + " sql/06-restore-grants.sql for a role of its own");
         assertThat(rows.ledger("state")).isEqualTo("RUNNING");
         for (String sql : List.of(
                 "DELETE FROM model_usage_details_archive",
@@ -435,10 +437,9 @@ class RestoreTest {
 
     @Test
     void a_restore_that_fails_tells_of_the_hold_that_stays() {
-        db.execute("CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF (SELECT count(*)"
-                + " FROM model_usage_details) > 10 THEN RAISE 'no space' USING ERRCODE = '53100'; END IF; RETURN NULL;"
-                + " END $$; GRANT SELECT ON model_usage_details TO PUBLIC; CREATE TRIGGER full_disk BEFORE INSERT ON"
-                + " model_usage_details FOR EACH STATEMENT EXECUTE FUNCTION full_disk()");
+        db.execute("CREATE FUNCTION full_disk(integer) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF (SELECT count(*)"
+                + " FROM public.model_usage_details) > 10 THEN RAISE 'no space' USING ERRCODE = '53100'; END IF; RETURN true;"
+                + " END $$; ALTER TABLE model_usage_details ADD CHECK (full_disk(id)) NOT VALID");
 
         SweepFailedException failed = catchThrowableOfType(
                 SweepFailedException.class,

@@ -170,9 +170,9 @@ class RestoreCommandTest {
 
     @Test
     void a_restore_that_fails_or_is_not_finished_tells_of_the_hold_that_stays() {
-        db.execute("CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
-                + " $$ BEGIN RAISE 'no space' USING ERRCODE = '53100'; END $$; CREATE TRIGGER full_disk BEFORE INSERT ON"
-                + " model_usage_details FOR EACH STATEMENT EXECUTE FUNCTION full_disk()");
+        db.execute("CREATE FUNCTION full_disk(integer) RETURNS boolean LANGUAGE plpgsql AS"
+                + " $$ BEGIN RAISE 'no space' USING ERRCODE = '53100'; END $$;"
+                + " ALTER TABLE model_usage_details ADD CHECK (full_disk(id)) NOT VALID");
         CommandRun failed = run("restore", "--ids", "1..2", "--hold-until", "2100-01-01");
         assertThat(failed.exitCode()).isEqualTo(1);
         assertThat(failed.out())
