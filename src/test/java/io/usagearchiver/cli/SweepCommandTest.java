@@ -231,9 +231,9 @@ class SweepCommandTest {
 
     @Test
     void a_pool_that_cannot_be_made_is_one_line_with_the_reason() {
-        assertThat(sweepWith("org.quartz.dataSource.archive.connectionProvider.class = no.such.Pool")
+        assertThat(sweepWith("org.quartz.dataSource.archive.provider = hikaricp")
                         .err())
-                .contains("archive", "no.such.Pool");
+                .contains("archive", "checkoutTimeout");
         assertThat(sweepWith("org.quartz.dataSource.archive.driver =").err())
                 .isEqualTo("Driver not specified for DataSource: archive\n");
     }
