@@ -7,26 +7,48 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /**
  * Serves {@code /metrics}, in Prometheus' text format, and {@code /health}: 200 if all archivers are well, else 503, and a
  * line or more for each. To GET and HEAD only.
+ *
+ * <p>A client that is slow, greedy or one of many keeps no other waiting for long: there is a thread for each of {@link
+ * #CLIENTS} connections, more are closed at once, and one that does not send its request or does not read its answer in
+ * time is cut, which frees its thread.
  */
 final class StatusServer implements AutoCloseable {
-    private static final int THREADS = 4;
+    /** How many connections it takes at once. */
+    static final int CLIENTS = 100;
+
+    private static final Duration IDLE_THREAD = Duration.ofSeconds(30);
+
+    // The JDK's server reads its limits once in the life of a JVM. Its own are none in time, and generous in size.
+    static {
+        limit("jdk.httpserver.maxConnections", CLIENTS);
+        limit("sun.net.httpserver.maxReqTime", 5); // seconds for the whole request
+        limit("sun.net.httpserver.maxRspTime", 15); // seconds for the whole answer, and for the database to give it
+        limit("sun.net.httpserver.maxReqHeaders", 100);
+        limit("sun.net.httpserver.maxReqHeaderSize", 16 * 1024); // bytes; of the request line as well
+    }
 
     private final HttpServer server;
-    private final ExecutorService threads = Executors.newFixedThreadPool(THREADS, task -> {
-        Thread thread = new Thread(task, "status");
-        thread.setDaemon(true);
-        return thread;
-    });
+
+    /** Without a queue: a request that waited for a thread would be cut for being slow. */
+    private final ExecutorService threads = new ThreadPoolExecutor(
+            0, CLIENTS, IDLE_THREAD.toSeconds(), TimeUnit.SECONDS, new SynchronousQueue<>(), task -> {
+                Thread thread = new Thread(task, "status");
+                thread.setDaemon(true);
+                return thread;
+            });
 
     /**
      * Listens from now on.
@@ -95,6 +117,13 @@ final class StatusServer implements AutoCloseable {
             if (method.equals("GET")) {
                 exchange.getResponseBody().write(body);
             }
+        }
+    }
+
+    /** What the JVM was started with goes before. */
+    private static void limit(String property, int value) {
+        if (System.getProperty(property) == null) {
+            System.setProperty(property, String.valueOf(value));
         }
     }
 

@@ -49,7 +49,7 @@ final class ArchiveSchedule {
     /** Stores the job with this node's settings, and its triggers where they are missing, different or broken. */
     void store() throws SchedulerException {
         addJob();
-        ensure(TriggerBuilder.newTrigger()
+        Trigger scheduled = TriggerBuilder.newTrigger()
                 .withIdentity(cron)
                 .forJob(job)
                 .withDescription(
@@ -58,7 +58,12 @@ final class ArchiveSchedule {
                         CronScheduleBuilder.cronSchedule(settings.schedule().quartzExpression())
                                 .inTimeZone(CronSchedule.UTC)
                                 .withMisfireHandlingInstructionFireAndProceed())
-                .build());
+                .build();
+        if (settings.schedule().isOver()) {
+            removeUnlessSame(scheduled);
+        } else {
+            ensure(scheduled);
+        }
         ensure(TriggerBuilder.newTrigger()
                 .withIdentity(startup)
                 .forJob(job)
@@ -95,8 +100,7 @@ final class ArchiveSchedule {
         try {
             if (stored == null) {
                 scheduler.scheduleJob(wanted);
-            } else if (!stored.getClass().equals(wanted.getClass())
-                    || !stored.getJobKey().equals(wanted.getJobKey())) {
+            } else if (!sameKind(stored, wanted)) {
                 // Rescheduling would keep the stored trigger's job.
                 scheduler.unscheduleJob(wanted.getKey());
                 scheduler.scheduleJob(wanted);
@@ -111,6 +115,14 @@ final class ArchiveSchedule {
             if (!isStoredByAnother(e)) {
                 throw e;
             }
+        }
+    }
+
+    /** Quartz takes no trigger that will not fire. One that is stored still has a last firing that is due. */
+    private void removeUnlessSame(Trigger over) throws SchedulerException {
+        Trigger stored = scheduler.getTrigger(over.getKey());
+        if (stored != null && !(sameKind(stored, over) && same(stored, over))) {
+            scheduler.unscheduleJob(over.getKey());
         }
     }
 
@@ -162,6 +174,10 @@ final class ArchiveSchedule {
 
     private Trigger.TriggerState state(TriggerKey key) throws SchedulerException {
         return scheduler.getTriggerState(key);
+    }
+
+    private static boolean sameKind(Trigger stored, Trigger wanted) {
+        return stored.getClass().equals(wanted.getClass()) && stored.getJobKey().equals(wanted.getJobKey());
     }
 
     private static boolean same(Trigger stored, Trigger wanted) {

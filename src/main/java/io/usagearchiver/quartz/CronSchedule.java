@@ -28,7 +28,8 @@ import org.quartz.CronExpression;
  *       {@link CronExpression} documents and reads it; there 1 is Sunday.
  * </ul>
  *
- * <p>An expression that never fires again, such as {@code 0 0 31 2 *}, is refused too. Made by {@link #parse};
+ * <p>An expression that never fires, such as {@code 0 0 31 2 *}, is refused too. One with a year that is past is not: the
+ * job has it still at its last firing, and a node that starts afterwards must not fail for it. Made by {@link #parse};
  * immutable and thread safe.
  *
  * @param text what the user wrote
@@ -60,7 +61,7 @@ public record CronSchedule(String text, String quartzExpression) {
     /**
      * Reads a schedule in either form.
      *
-     * @throws IllegalArgumentException if it cannot be read, cannot be expressed in Quartz or never fires again; the
+     * @throws IllegalArgumentException if it cannot be read, cannot be expressed in Quartz or never fires; the
      *     message says why and what is allowed, and leaves it to the caller to name the setting and its value
      */
     public static CronSchedule parse(String text) {
@@ -73,13 +74,22 @@ public record CronSchedule(String text, String quartzExpression) {
                         (text.isBlank() ? "empty" : "number of fields is " + fields.length) + ALLOWED);
         };
         CronExpression quartz = readByQuartz(expression);
-        if (quartz.getNextValidTimeAfter(Date.from(Instant.now())) == null) {
-            throw new IllegalArgumentException("never fires again; allowed is an expression with a next time (UTC)");
+        if (!firesAfter(Instant.now(), quartz) && !firesAfter(Instant.EPOCH, quartz)) {
+            throw new IllegalArgumentException("never fires; allowed is an expression with a next time (UTC)");
         }
         if (quartz.getCronExpression().length() > LONGEST) {
             throw new IllegalArgumentException("longer than Quartz can store; allowed are " + LONGEST + " characters");
         }
         return new CronSchedule(text, quartz.getCronExpression());
+    }
+
+    /** Whether it has fired for the last time, which one with a year does. */
+    boolean isOver() {
+        return !firesAfter(Instant.now(), readByQuartz(quartzExpression));
+    }
+
+    private static boolean firesAfter(Instant time, CronExpression quartz) {
+        return quartz.getNextValidTimeAfter(Date.from(time)) != null;
     }
 
     private static String fromCrontab(String[] fields) {

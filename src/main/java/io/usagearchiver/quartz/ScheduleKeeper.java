@@ -46,6 +46,13 @@ final class ScheduleKeeper {
 
     void start() {
         log.info("Archiver {} starts: {}", name, settings.toProperties());
+        if (settings.schedule().isOver()) {
+            log.warn(
+                    "Archiver {}: its cron '{}' has no firing to come: only the start of a node archives; set one that fires"
+                            + " again",
+                    name,
+                    settings.schedule().text());
+        }
         try {
             node.connections(settings.dataSource());
         } catch (IllegalArgumentException e) {

@@ -118,7 +118,7 @@ class UsageTest {
             value = {
                 "batchsize = 5 | batchsize: there is no such setting; did you mean batchSize?",
                 "retentionMonths = 13.5 | retentionMonths = '13.5': must be a whole number from 1 to 1200",
-                "cron = 0 0 31 2 * | cron = '0 0 31 2 *': never fires again"
+                "cron = 0 0 31 2 * | cron = '0 0 31 2 *': never fires"
             })
     void a_mistake_in_the_file_is_named_by_every_command(String line, String told) {
         String file = ConfigFiles.write(directory, null, PREFIX + line);

@@ -83,6 +83,35 @@ class ArchivePluginTest {
     }
 
     @Test
+    void a_cron_with_a_year_runs_at_its_last_firing_and_from_then_on_nodes_start_and_say_that_it_is_over()
+            throws Exception {
+        properties.setProperty(archiver("cron"), "0 0 3 1 1 ? 2098");
+        try (TestScheduler scheduler = started()) {
+            await().until(() -> db.strings("select trigger_name from qrtz_triggers"), List.of(CRON.getName())::equals);
+        }
+        // As if that year had come while the node was down.
+        db.execute("update qrtz_cron_triggers set cron_expression = '0 0 3 1 1 ? 2020'");
+        db.execute("update qrtz_triggers set next_fire_time = 1577847600000");
+        properties.setProperty(archiver("cron"), "0 0 3 1 1 ? 2020");
+        try (TestScheduler scheduler = started()) {
+            await().until(() -> db.number("select count(*) from usage_archive_sweep"
+                            + " where fired_by = 'usageArchiver.cron' and state = 'DRAINED'")
+                    == 1);
+            await().until(() -> db.number("select count(*) from qrtz_triggers") == 0);
+        }
+        insertExpired();
+        try (TestScheduler scheduler = started()) {
+            awaitArchival();
+            await().until(() -> db.number("select count(*) from qrtz_triggers") == 0);
+        }
+        String over =
+                "Archiver usageArchiver: its cron '0 0 3 1 1 ? 2020' has no firing to come: only the start of a node"
+                        + " archives; set one that fires again";
+        assertThat(log.messages(Level.WARN, ArchivePlugin.class)).containsExactly(over, over);
+        assertThat(log.messages(Level.ERROR)).isEmpty();
+    }
+
+    @Test
     void a_firing_outside_the_run_window_moves_nothing_and_is_in_the_ledger() throws Exception {
         String later = db.strings("SELECT to_char(now + interval '2 hours', 'HH24:MI-')"
                         + " || to_char(now + interval '3 hours', 'HH24:MI')"

@@ -158,6 +158,29 @@ class ArchiveScheduleTest {
                 .containsExactly("0 30 2 ? * 1 * in UTC");
     }
 
+    @Test
+    void a_cron_that_has_fired_for_the_last_time_takes_the_trigger_of_the_one_before_along() throws Exception {
+        store(Map.of("cron", "0 3 * * *"));
+
+        store(Map.of("cron", "0 0 3 1 1 ? 2020"));
+
+        assertThat(keys()).containsExactly(STARTUP.getName());
+        assertThat(scheduler.getJobDetail(JOB).getJobDataMap()).containsEntry("cron", "0 0 3 1 1 ? 2020");
+    }
+
+    @Test
+    void a_last_firing_that_every_node_missed_is_left_to_run() throws Exception {
+        store(Map.of("cron", "0 0 3 1 1 ? 2098"));
+        // As if the year had come and gone while all were down.
+        db.execute("update qrtz_cron_triggers set cron_expression = '0 0 3 1 1 ? 2020'");
+        db.execute("update qrtz_triggers set next_fire_time = 1577847600000 where trigger_type = 'CRON'");
+        List<String> before = triggerRows();
+
+        store(Map.of("cron", "0 0 3 1 1 ? 2020"));
+
+        assertThat(triggerRows()).isEqualTo(before);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"usageArchiver.cron", "usageArchiver.startup"})
     void a_trigger_of_another_job_is_led_back(String name) throws Exception {

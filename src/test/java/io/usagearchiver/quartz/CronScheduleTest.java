@@ -40,6 +40,7 @@ class CronScheduleTest {
             0 0 31 * *          | 2024-11-01T00:00 | 2024-12-31T00:00 2025-01-31T00:00 2025-03-31T00:00 2025-05-31T00:00
             0 0 29 2 *          | 2024-12-29T23:40 | 2028-02-29T00:00 2032-02-29T00:00 2036-02-29T00:00
             0 0 3 ? * MON-FRI   | 2024-12-31T03:00 | 2025-01-01T03:00 2025-01-02T03:00 2025-01-03T03:00 2025-01-06T03:00
+            0 0 3 1 1-2 ? 2020  | 2019-07-01T00:00 | 2020-01-01T03:00 2020-02-01T03:00
             59 59 23 L * ? 2095 | 2095-01-01T00:00 | 2095-01-31T23:59:59 2095-02-28T23:59:59 2095-03-31T23:59:59
             """)
     void accepted_expressions_fire_at_these_times(String text, String after, String expected) {
@@ -160,9 +161,9 @@ class CronScheduleTest {
             "\t\n"               | empty;
             0 3 * *              | number of fields is 4;
             0 0 3 * * ? * *      | number of fields is 8;
-            0 0 31 2 *           | never fires again;
-            0 0 31 4,6,9,11 *    | never fires again;
-            0 0 3 * * ? 2020     | never fires again;
+            0 0 31 2 *           | never fires;
+            0 0 31 4,6,9,11 *    | never fires;
+            0 0 3 31 2 ? 2020    | never fires;
             0 0 13 * 5           | restricts both day-of-month and day-of-week
             0 0 13 * 0-7         | restricts both day-of-month and day-of-week
             0 0 */2 * MON        | restricts both day-of-month and day-of-week

@@ -229,7 +229,7 @@ class PluginSettingsTest {
         Stream<Arguments> crons = Stream.of(
                 arguments("cron", "garbage", "number of fields is 1"),
                 arguments("cron", "", "empty"),
-                arguments("cron", "0 0 31 2 *", "never fires again"),
+                arguments("cron", "0 0 31 2 *", "never fires"),
                 arguments("cron", "0 0 13 * 5", "restricts both day-of-month and day-of-week"),
                 arguments("cron", "60 * * * *", "Value 60 not in range [0, 59]"));
         Stream<Arguments> pairs = Stream.of(
@@ -312,7 +312,7 @@ class PluginSettingsTest {
             retryTimeout           | ""         | must be a duration
             cron                   | garbage    | number of fields is 1
             cron                   | ""         | empty
-            cron                   | 0 0 31 2 * | never fires again
+            cron                   | 0 0 31 2 * | never fires
             cron                   | 0 0 13 * 5 | restricts both
             cron                   | 60 * * * * | Value 60 not in range
             pair                   | no.Such    | must be the name of a public class
