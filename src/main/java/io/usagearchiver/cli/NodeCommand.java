@@ -45,7 +45,6 @@ import picocli.CommandLine.Spec;
             "2:Bad usage or settings; nothing was done."
         })
 final class NodeCommand implements Callable<Integer> {
-    private static final Logger log = LoggerFactory.getLogger(NodeCommand.class);
     private static final int MAX_PORT = 65535;
 
     @ParentCommand
@@ -99,6 +98,9 @@ final class NodeCommand implements Callable<Integer> {
             }
             scheduler.start();
             signal.await();
+            // Not a field: the commands are made before one of them has set what logback.xml reads with the first
+            // logger.
+            Logger log = LoggerFactory.getLogger(NodeCommand.class);
             log.info("Node {} was asked to stop", scheduler.getSchedulerInstanceId());
             stopSweeps(scheduler);
             scheduler.shutdown(true);
