@@ -199,10 +199,13 @@ final class Key {
             context.visit(
                     equals.size() == 1
                             ? DSL.condition("({0}) {1} any ({2})", DSL.list(columns), DSL.raw(equals.get(0)), held)
-                            : DSL.exists(DSL.selectOne()
-                                    .from(Shape.only(other.table))
-                                    .where(other.among(keys))
-                                    .and(equal(other.columns))));
+                            // Not by DSL.exists, whose signature is another one in later versions of jOOQ.
+                            : DSL.condition(
+                                    "exists ({0})",
+                                    DSL.selectOne()
+                                            .from(Shape.only(other.table))
+                                            .where(other.among(keys))
+                                            .and(equal(other.columns))));
         });
     }
 
