@@ -121,9 +121,10 @@ record LiveTable(
                 pg_catalog.format_type(a.atttypid, null),
                 case when a.attcollation <> 0 then a.attcollation::pg_catalog.regcollation::text else '' end,
                 a.attnotnull::text, (a.attgenerated <> '' or a.attidentity = 'a')::text,
-                case when a.atttypid < 16384 then 'false' else exists (select from pg_catalog.pg_type d
+                case when a.atttypid < 16384 then 'false' else
+                  (select (b.oid >= 16384 and b.typtype = 'b' and b.typcategory <> 'A')::text from pg_catalog.pg_type d
                   join pg_catalog.pg_type b on b.oid = case d.typtype when 'd' then d.typbasetype else d.oid end
-                  where d.oid = a.atttypid and b.oid >= 16384 and b.typtype = 'b' and b.typcategory <> 'A')::text end]
+                  where d.oid = a.atttypid) end]
               from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
               union all
               select array['not validated', a.attname::text]
