@@ -185,8 +185,6 @@ public final class Archiver {
         } catch (ArchiveException e) {
             listener.sweepFailed(table, e);
             throw e;
-        } finally {
-            stop.finish();
         }
     }
 

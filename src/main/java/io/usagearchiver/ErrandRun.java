@@ -67,7 +67,7 @@ final class ErrandRun {
             if (ledger.isBusy()) {
                 return close(ledger, StopReason.BUSY, null, new KeptBack());
             }
-        } catch (DataAccessException | Session.LostException | StopSignal.StoppedException e) {
+        } catch (DataAccessException | ConnectionLostException | StoppedException e) {
             if (stop.requested()) {
                 throw new SweepStoppedException(direction, archiver.table, e);
             }
@@ -83,10 +83,10 @@ final class ErrandRun {
             Sweep sweep = new Sweep(errand, settings, session, retry, stop, listener, cutoff, ledger, shape, pacing);
             keptBack = sweep.keptBack();
             StopReason reason = sweep.run();
-            stop.finish();
+            session.finish();
             return close(ledger, reason, keptBack.message(direction), keptBack);
         } catch (Throwable e) {
-            stop.finish();
+            session.finish();
             throw failed(ledger, keptBack, e);
         }
     }
@@ -112,7 +112,7 @@ final class ErrandRun {
         String message = (fault instanceof Error ? fault.toString() : Faults.message(fault)) + remains;
         // Without a connection the row stays RUNNING until the next sweep supersedes it. To wait for another one once
         // more would keep a node that is to stop from it.
-        if (!(fault instanceof Session.LostException)) {
+        if (!(fault instanceof ConnectionLostException)) {
             try {
                 result = close(ledger, StopReason.FAILED, message, keptBack);
             } catch (Throwable e) {

@@ -40,7 +40,7 @@ final class Faults {
      * idle, and whatever cut the connection. Not a full disk or a read-only database: those wait for an operator.
      */
     static boolean isTransient(Throwable fault) {
-        if (fault instanceof Session.LostException) {
+        if (fault instanceof ConnectionLostException) {
             return true;
         }
         String state = sqlState(fault);

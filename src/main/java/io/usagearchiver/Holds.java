@@ -144,7 +144,7 @@ public final class Holds {
                             .and(sweep.STATE.eq(Ledger.RUNNING))
                             .and(sweep.DIRECTION.eq(Direction.ARCHIVE.name()))
                             .execute()));
-        } catch (DataAccessException | Session.LostException e) {
+        } catch (DataAccessException | ConnectionLostException e) {
             throw new ArchiveException(
                     "Hold " + hold.id() + " of " + table + " is set and counts from the next sweep on, but a sweep that"
                             + " runs now could not be told of it: " + Faults.message(e),
@@ -229,7 +229,7 @@ public final class Holds {
         StopSignal never = new StopSignal();
         try (Session session = Session.open(connections, never)) {
             return work.apply(session, new Retry(settings.retryTimeout(), never));
-        } catch (DataAccessException | Session.LostException e) {
+        } catch (DataAccessException | ConnectionLostException e) {
             throw new ArchiveException("Could not " + task + " " + table + ": " + Faults.message(e), e);
         }
     }

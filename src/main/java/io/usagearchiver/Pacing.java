@@ -132,7 +132,12 @@ final class Pacing {
         if (pace.runWindow() != null) {
             length = min(length, pace.runWindow().left(now.get().toLocalTime()));
         }
-        stop.await(length);
+        try {
+            boolean ignored = stop.await(length);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new StoppedException();
+        }
         return reasonToStop(budgetCounts);
     }
 

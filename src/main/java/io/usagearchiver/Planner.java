@@ -64,8 +64,6 @@ public final class Planner {
         } catch (DataAccessException e) {
             String table = Shape.name(pair.hot());
             throw new ArchiveException("Could not plan a sweep of " + table + ": " + Faults.message(e), e);
-        } finally {
-            stop.finish();
         }
     }
 

@@ -41,14 +41,14 @@ final class Retry {
     /**
      * Runs a transaction until it succeeds or fails for good.
      *
-     * @throws StopSignal.StoppedException instead of another attempt, if the sweep was asked to stop
+     * @throws StoppedException instead of another attempt, if the sweep was asked to stop
      */
     <T extends @Nullable Object> T run(Supplier<T> transaction) {
         boolean[] again = {false};
         try {
             return executor.get(() -> {
                 if (again[0] && stop.requested()) {
-                    throw new StopSignal.StoppedException();
+                    throw new StoppedException();
                 }
                 again[0] = true;
                 return transaction.get();
@@ -56,7 +56,7 @@ final class Retry {
         } catch (FailsafeException e) {
             if (e.getCause() instanceof InterruptedException) {
                 Thread.currentThread().interrupt();
-                throw new StopSignal.StoppedException();
+                throw new StoppedException();
             }
             throw e;
         }

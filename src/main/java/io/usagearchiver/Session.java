@@ -38,6 +38,7 @@ final class Session implements AutoCloseable {
 
     private final ConnectionSource connections;
     private final StopSignal stop;
+    private final StatementCanceller canceller;
     private final Configuration jooq;
     private @Nullable Connection connection;
     private int serverVersion;
@@ -47,8 +48,11 @@ final class Session implements AutoCloseable {
     private Session(ConnectionSource connections, StopSignal stop) {
         this.connections = connections;
         this.stop = stop;
+        this.canceller = new StatementCanceller(stop);
         this.jooq = Jooq.configuration()
-                .set(new DefaultExecuteListenerProvider(stop.listener()), new DefaultExecuteListenerProvider(BARE));
+                .set(
+                        new DefaultExecuteListenerProvider(canceller.listener()),
+                        new DefaultExecuteListenerProvider(BARE));
         LiveKey.rememberIn(jooq);
     }
 
@@ -71,7 +75,7 @@ final class Session implements AutoCloseable {
      * Runs {@code work} in one transaction: commits when it returns, rolls back when it throws. A fault tells nothing of what
      * is in a row, and if the connection is gone by then, it is that of a lost connection, whatever it was called.
      *
-     * @throws LostException if the connection was lost before and there is no other to be had
+     * @throws ConnectionLostException if the connection was lost before and there is no other to be had
      */
     <T extends @Nullable Object> T transaction(TransactionLimits limits, Function<DSLContext, T> work) {
         for (int beginning = 1; ; beginning++) {
@@ -97,7 +101,7 @@ final class Session implements AutoCloseable {
 
     /** A fault as it may be told, after giving back a connection that is gone. */
     private RuntimeException told(RuntimeException fault, Connection current) {
-        if (fault instanceof StopSignal.StoppedException) {
+        if (fault instanceof StoppedException) {
             return fault;
         }
         RuntimeException bare = fault instanceof DataAccessException e ? BareFault.of(e) : fault;
@@ -121,6 +125,11 @@ final class Session implements AutoCloseable {
         renewed = false;
     }
 
+    /** Lets what is executed from now on run to its end, whatever the signal says. */
+    void finish() {
+        canceller.finish();
+    }
+
     /** Has the keys' types and operators read anew: a table was altered. */
     void forgetKeys() {
         LiveKey.rememberIn(jooq);
@@ -130,7 +139,7 @@ final class Session implements AutoCloseable {
     public void close() {
         Connection current = connection;
         connection = null;
-        stop.uses(null);
+        canceller.uses(null);
         if (current == null) {
             return;
         }
@@ -148,7 +157,7 @@ final class Session implements AutoCloseable {
             renewed = true;
             return another;
         } catch (SQLException | RuntimeException e) {
-            throw new LostException(e);
+            throw new ConnectionLostException(noConnection(e), e);
         }
     }
 
@@ -176,7 +185,7 @@ final class Session implements AutoCloseable {
             }
         }
         connection = opened;
-        stop.uses(opened);
+        canceller.uses(opened);
         return opened;
     }
 
@@ -201,15 +210,6 @@ final class Session implements AutoCloseable {
             return connection.isValid(VALIDATION_SECONDS);
         } catch (SQLException | RuntimeException e) {
             return false;
-        }
-    }
-
-    /** The connection is gone, and there is no other to be had yet. */
-    static final class LostException extends ArchiveException {
-        private static final long serialVersionUID = 1;
-
-        LostException(Exception cause) {
-            super(noConnection(cause), cause);
         }
     }
 }

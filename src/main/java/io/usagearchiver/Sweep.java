@@ -87,7 +87,7 @@ final class Sweep {
             return reason;
         } catch (Ledger.SupersededException e) {
             return StopReason.SUPERSEDED;
-        } catch (StopSignal.StoppedException e) {
+        } catch (StoppedException e) {
             return StopReason.INTERRUPTED;
         } catch (DataAccessException e) {
             if (stop.requested() && Faults.isCancelled(e)) {

@@ -71,8 +71,6 @@ public final class Verifier {
                     ? "not done within " + limit.toMillis() / 1000.0 + " s; nothing is known"
                     : Faults.message(e);
             throw new ArchiveException("Could not verify " + table + ": " + why, e);
-        } finally {
-            stop.finish();
         }
     }
 
