@@ -23,14 +23,12 @@ import org.jspecify.annotations.Nullable;
  * Immutable and thread-safe.
  */
 public final class Archiver {
-    final ArchivePair<?> pair;
-    final String table;
+    private final RunContext context;
+    private final ArchivePair<?> pair;
+    private final String table;
     private final ConnectionSource connections;
-    final ArchiveSettings settings;
+    private final ArchiveSettings settings;
     private final List<SweepListener> listeners;
-    final @Nullable Clock clock;
-    final String node;
-    final String firedBy;
 
     private Archiver(Builder builder) {
         pair = builder.pair;
@@ -38,9 +36,8 @@ public final class Archiver {
         connections = builder.connections;
         settings = builder.settings;
         listeners = List.copyOf(builder.listeners);
-        clock = builder.clock;
-        node = builder.node == null ? hostName() : builder.node;
-        firedBy = builder.firedBy;
+        String node = builder.node == null ? hostName() : builder.node;
+        context = new RunContext(pair, table, settings, builder.clock, node, builder.firedBy);
     }
 
     /** Builds an archiver of a pair, with connections of a role that has the grants of {@code sql/04-grants.sql}. */
@@ -56,8 +53,7 @@ public final class Archiver {
      * @throws ArchiveException if the database does not answer
      */
     public void checkSchema() {
-        StopSignal never = new StopSignal();
-        try (Session session = Session.open(connections, never)) {
+        try (Session session = Session.open(connections, settings, new StopSignal())) {
             session.transaction(TransactionLimits.page(settings), this::checkSweep);
         } catch (DataAccessException e) {
             throw new ArchiveException("Could not check the schema of " + table + ": " + Faults.message(e), e);
@@ -66,24 +62,14 @@ public final class Archiver {
 
     /** All that a sweep looks at before it moves a row. It reads the holds itself, under its ledger row. */
     private Shape checkSweep(DSLContext tx) {
-        Shape shape = check(tx, Direction.ARCHIVE);
+        Shape shape = SchemaCheck.forRun(tx, pair, Direction.ARCHIVE, settings);
         StoredHolds.toHonour(tx, pair, () -> StoredHolds.active(tx, pair));
-        return shape;
-    }
-
-    Shape check(DSLContext tx, Direction direction) {
-        Shape shape = SchemaCheck.run(tx, pair, direction);
-        String missing = settings.pace().maxReplicaLag() == null ? null : ReplicaLag.missingPrivilege(tx);
-        if (missing != null) {
-            throw new SchemaDriftException(direction, table, List.of(missing));
-        }
         return shape;
     }
 
     /** Looks whether the archiver can do its work, and how its last sweep ended. Waits no longer than a few seconds. */
     public Health health() {
-        StopSignal never = new StopSignal();
-        try (Session session = Session.open(connections, never)) {
+        try (Session session = Session.open(connections, settings, new StopSignal())) {
             return session.transaction(TransactionLimits.close(settings), tx -> {
                 checkSweep(tx);
                 return Health.read(tx, table);
@@ -156,7 +142,7 @@ public final class Archiver {
      * @throws ArchiveException if the database does not answer, or not in time
      */
     public RestorePreview previewRestore(RowFilter filter) {
-        try (Session session = Session.open(connections, new StopSignal())) {
+        try (Session session = Session.open(connections, settings, new StopSignal())) {
             return session.transaction(TransactionLimits.count(settings), tx -> {
                 FilterTrial.of(tx, pair).require(filter);
                 return RestorePreview.count(tx, pair, SchemaCheck.run(tx, pair, Direction.RESTORE), filter);
@@ -168,7 +154,7 @@ public final class Archiver {
 
     /** The holds of this pair. */
     public Holds holds() {
-        return new Holds(pair, table, connections, settings, node);
+        return new Holds(pair, table, connections, settings, context.node());
     }
 
     private SweepResult run(Errand errand, StopSignal stop) {
@@ -176,8 +162,8 @@ public final class Archiver {
         all.add(new ProgressLog(errand.direction()));
         all.addAll(listeners);
         SweepListener listener = new GuardedListener(all);
-        try (Session session = Session.open(connections, stop)) {
-            SweepResult result = new ErrandRun(this, errand, session, stop, listener).run();
+        try (Session session = Session.open(connections, settings, stop)) {
+            SweepResult result = new ErrandRun(context, errand, session, listener).run();
             listener.sweepEnded(result);
             return result;
         } catch (SweepStoppedException e) {

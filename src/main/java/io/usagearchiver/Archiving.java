@@ -26,7 +26,7 @@ record Archiving(ArchivePair<?> pair, int retentionMonths) implements Errand {
     public void check(DSLContext tx) {}
 
     @Override
-    public void prepare(Session session, Retry retry) {}
+    public void prepare(Session session) {}
 
     @Override
     public @Nullable Hold hold() {
@@ -34,7 +34,7 @@ record Archiving(ArchivePair<?> pair, int retentionMonths) implements Errand {
     }
 
     @Override
-    public List<Branch> rows(DSLContext tx, Ledger ledger, Shape shape, LocalDateTime cutoff) {
-        return Branch.expired(pair, cutoff, StoredHolds.toHonour(tx, pair, () -> ledger.readHolds(tx, shape)));
+    public List<Branch> rows(DSLContext tx, Ledger ledger, Shape shape) {
+        return Branch.expired(pair, ledger.cutoff(), StoredHolds.toHonour(tx, pair, () -> ledger.readHolds(tx, shape)));
     }
 }

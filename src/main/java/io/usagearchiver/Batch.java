@@ -64,12 +64,12 @@ final class Batch {
      * Moves those of {@code candidates} that {@code branch} still wants and nobody else has locked.
      *
      * @param tx the transaction; to be rolled back when this throws
-     * @throws Ledger.SupersededException if a newer sweep has taken over
-     * @throws Ledger.HoldsChangedException if there may be a hold that {@code branch} does not know
+     * @throws SupersededException if a newer sweep has taken over
+     * @throws HoldsChangedException if there may be a hold that {@code branch} does not know
      * @throws Shape.ChangedException if a table is not as it was when it was checked
      * @throws MiscountException if a step found other rows than the one before it
      */
-    Moved move(DSLContext tx, Branch branch, List<String> candidates) {
+    BatchResult move(DSLContext tx, Branch branch, List<String> candidates) {
         Locked locked = lock(tx, branch, candidates);
         List<String> copied = locked.absent();
         List<String> present = new ArrayList<>(locked.present());
@@ -84,7 +84,7 @@ final class Batch {
         if (!rows.isEmpty()) {
             requireAll("deleted", tx.deleteFrom(onlySource).where(among(rows)).execute(), rows.size());
         }
-        Moved moved = new Moved(copied.size(), proven.size(), present, Map.of());
+        BatchResult moved = new BatchResult(copied.size(), proven.size(), present, Map.of());
         if (moved.isEmpty()) {
             ledger.requireAsBefore(tx, shape);
         } else {
@@ -94,8 +94,8 @@ final class Batch {
     }
 
     /** Counts a row that the target refuses, and leaves it where it is. */
-    Moved reject(DSLContext tx, String key, String reason) {
-        Moved rejected = new Moved(0, 0, List.of(), Map.of(key, reason));
+    BatchResult reject(DSLContext tx, String key, String reason) {
+        BatchResult rejected = new BatchResult(0, 0, List.of(), Map.of(key, reason));
         ledger.count(tx, rejected, shape);
         return rejected;
     }
@@ -191,24 +191,6 @@ final class Batch {
      * @param present keys that it does hold
      */
     private record Locked(List<String> absent, List<String> present) {}
-
-    /**
-     * What a batch did.
-     *
-     * @param copied rows inserted into the target and deleted from the source
-     * @param proven rows deleted from the source because the target held an identical copy already
-     * @param conflicts keys of the rows that stay because the target's row is different, or vanished meanwhile
-     * @param rejected keys of the rows that stay because the target refused them, with PostgreSQL's reason
-     */
-    record Moved(int copied, int proven, List<String> conflicts, Map<String, String> rejected) {
-        int deleted() {
-            return copied + proven;
-        }
-
-        boolean isEmpty() {
-            return deleted() == 0 && conflicts.isEmpty() && rejected.isEmpty();
-        }
-    }
 
     /** A step found other rows than the one before it. The batch must be rolled back: a row could be lost. */
     static final class MiscountException extends RuntimeException {

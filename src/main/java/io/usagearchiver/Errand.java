@@ -27,12 +27,12 @@ interface Errand {
     void check(DSLContext tx);
 
     /** What has to be done once the ledger row is open, before the first row moves. */
-    void prepare(Session session, Retry retry);
+    void prepare(Session session);
 
     /** The hold that it has set, which stays whatever becomes of it; or null. */
     @Nullable
     Hold hold();
 
     /** The rows to move, read anew when the holds have changed. */
-    List<Branch> rows(DSLContext tx, Ledger ledger, Shape shape, LocalDateTime cutoff);
+    List<Branch> rows(DSLContext tx, Ledger ledger, Shape shape);
 }

@@ -4,28 +4,25 @@ import java.time.Clock;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
 import java.util.function.Supplier;
+import org.jooq.DSLContext;
 import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
 
 /** One run of an errand, from the check of the tables to the closed ledger row, for an archiver in a session of its own. */
 final class ErrandRun {
-    private final Archiver archiver;
+    private final RunContext context;
     private final Errand errand;
     private final Direction direction;
     private final ArchiveSettings settings;
     private final Session session;
-    private final StopSignal stop;
-    private final Retry retry;
     private final SweepListener listener;
 
-    ErrandRun(Archiver archiver, Errand errand, Session session, StopSignal stop, SweepListener listener) {
-        this.archiver = archiver;
+    ErrandRun(RunContext context, Errand errand, Session session, SweepListener listener) {
+        this.context = context;
         this.errand = errand;
         this.direction = errand.direction();
-        this.settings = errand.settings(archiver.settings);
+        this.settings = errand.settings(context.settings());
         this.session = session;
-        this.stop = stop;
-        this.retry = new Retry(settings.retryTimeout(), stop);
         this.listener = listener;
     }
 
@@ -40,49 +37,47 @@ final class ErrandRun {
         Ledger ledger;
         Shape shape;
         Supplier<LocalDateTime> now;
-        LocalDateTime cutoff;
         try {
-            shape = retry.run(() -> session.transaction(TransactionLimits.page(settings), tx -> {
-                Shape checked = archiver.check(tx, direction);
+            shape = session.retried(TransactionLimits.page(settings), tx -> {
+                Shape checked = check(tx);
                 errand.check(tx);
                 return checked;
-            }));
+            });
             now = clock();
-            cutoff = errand.cutoff(now.get());
-            Ledger.Opening opening = new Ledger.Opening(
-                    archiver.pair,
+            LedgerOpening opening = new LedgerOpening(
+                    context.pair(),
                     shape.table(),
                     direction,
                     TransactionLimits.life(settings),
-                    cutoff,
-                    archiver.node,
-                    archiver.firedBy);
+                    errand.cutoff(now.get()),
+                    context.node(),
+                    context.firedBy());
             RunWindow window = settings.pace().runWindow();
             if (window != null && !window.contains(now.get().toLocalTime())) {
-                Ledger refused = retry.run(() -> session.transaction(
-                        TransactionLimits.open(settings), tx -> opening.refuse(tx, StopReason.OUTSIDE_WINDOW)));
+                Ledger refused = session.retried(
+                        TransactionLimits.open(settings), tx -> opening.refuse(tx, StopReason.OUTSIDE_WINDOW));
                 return close(refused, StopReason.OUTSIDE_WINDOW, null, new KeptBack());
             }
-            ledger = opening.open(session, TransactionLimits.open(settings), retry);
+            ledger = opening.open(session, TransactionLimits.open(settings));
             if (ledger.isBusy()) {
                 return close(ledger, StopReason.BUSY, null, new KeptBack());
             }
         } catch (DataAccessException | ConnectionLostException | StoppedException e) {
-            if (stop.requested()) {
-                throw new SweepStoppedException(direction, archiver.table, e);
+            if (session.isToStop()) {
+                throw new SweepStoppedException(direction, context.table(), e);
             }
             throw new SweepFailedException(
-                    "A " + direction.word() + " of " + archiver.table + " could not begin: " + Faults.message(e),
+                    "A " + direction.word() + " of " + context.table() + " could not begin: " + Faults.message(e),
                     e,
                     null,
                     null);
         }
-        KeptBack keptBack = new KeptBack();
+        RunProgress progress = new RunProgress(ledger, listener);
+        KeptBack keptBack = progress.keptBack();
         try {
-            Pacing pacing = new Pacing(settings, stop, now, name(ledger));
-            Sweep sweep = new Sweep(errand, settings, session, retry, stop, listener, cutoff, ledger, shape, pacing);
-            keptBack = sweep.keptBack();
-            StopReason reason = sweep.run();
+            Pacing pacing = new Pacing(settings, session, now, ledger.toString());
+            RunSession run = new RunSession(session, settings, ledger, progress);
+            StopReason reason = new Sweep(errand, run, pacing, shape).run();
             session.finish();
             return close(ledger, reason, keptBack.message(direction), keptBack);
         } catch (Throwable e) {
@@ -93,11 +88,11 @@ final class ErrandRun {
 
     /** The injected clock; else the database's, read once and counted on from there. */
     private Supplier<LocalDateTime> clock() {
-        Clock injected = archiver.clock;
+        Clock injected = context.clock();
         if (injected != null) {
             return () -> LocalDateTime.ofInstant(injected.instant(), ZoneOffset.UTC);
         }
-        LocalDateTime read = retry.run(() -> session.transaction(TransactionLimits.page(settings), NaiveUtc::now));
+        LocalDateTime read = session.retried(TransactionLimits.page(settings), NaiveUtc::now);
         long nanos = System.nanoTime();
         return () -> read.plusNanos(System.nanoTime() - nanos);
     }
@@ -122,25 +117,42 @@ final class ErrandRun {
         if (fault instanceof SchemaDriftException drift) {
             return hold == null
                     ? drift
-                    : new SchemaDriftException(direction, archiver.table, drift.differences(), remains);
+                    : new SchemaDriftException(direction, context.table(), drift.differences(), remains);
         }
-        return new SweepFailedException(name(ledger) + " failed: " + message, fault, result, hold);
+        return new SweepFailedException(ledger + " failed: " + message, fault, result, hold);
     }
 
     /** Closes the ledger row; once more on another connection if the first one is lost. */
     private SweepResult close(Ledger ledger, StopReason reason, @Nullable String message, KeptBack keptBack) {
+        LedgerClosing closed = close(ledger, reason, message);
+        return new SweepResult(
+                ledger.sweepId(),
+                ledger.table(),
+                closed.cutoff(),
+                closed.reason(),
+                closed.counts().rowsMoved(),
+                closed.counts().rowsAlreadyThere(),
+                closed.counts().rowsInConflict(),
+                closed.counts().rowsRejected(),
+                closed.counts().batches(),
+                closed.elapsed(),
+                keptBack.conflictingIds(),
+                keptBack.rejectedIds());
+    }
+
+    private LedgerClosing close(Ledger ledger, StopReason reason, @Nullable String message) {
         TransactionLimits limits = TransactionLimits.close(settings);
         try {
-            return session.transaction(limits, tx -> ledger.close(tx, reason, message, keptBack));
+            return session.transaction(limits, tx -> LedgerClosing.close(tx, ledger, reason, message));
         } catch (DataAccessException e) {
             if (!Faults.isTransient(e)) {
                 throw e;
             }
-            return session.transaction(limits, tx -> ledger.close(tx, reason, message, keptBack));
+            return session.transaction(limits, tx -> LedgerClosing.close(tx, ledger, reason, message));
         }
     }
 
-    private String name(Ledger ledger) {
-        return direction + " " + ledger.sweepId() + " of " + archiver.table;
+    private Shape check(DSLContext tx) {
+        return SchemaCheck.forRun(tx, context.pair(), direction, settings);
     }
 }

@@ -8,7 +8,7 @@ import io.usagearchiver.generated.tables.UsageArchiveSweep;
 import java.time.LocalDateTime;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.BiFunction;
+import java.util.function.Function;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.DataType;
@@ -52,7 +52,7 @@ public final class Holds {
      * @throws ArchiveException if it could not be set, or, as the message then says, a running sweep could not be told of it
      */
     public Hold hold(RowFilter filter, @Nullable LocalDateTime until, String reason) {
-        return inSession("set a hold on", (session, retry) -> set(session, retry, filter, until, reason));
+        return inSession("set a hold on", session -> set(session, filter, until, reason));
     }
 
     /**
@@ -65,7 +65,7 @@ public final class Holds {
     public Hold release(long id) {
         return inSession(
                 "release a hold on",
-                (session, retry) -> retry.run(() -> session.transaction(TransactionLimits.open(settings), tx -> {
+                session -> session.retried(TransactionLimits.open(settings), tx -> {
                     tx.update(H)
                             .set(H.RELEASED_AT, NaiveUtc.NOW)
                             .set(H.RELEASED_BY, DSL.currentUser())
@@ -77,7 +77,7 @@ public final class Holds {
                             .findFirst()
                             .orElseThrow(() -> new IllegalArgumentException(
                                     "hold " + id + ": there is no such hold on " + table + "; list them with holds"));
-                })));
+                }));
     }
 
     /**
@@ -89,9 +89,9 @@ public final class Holds {
     public List<Hold> list() {
         return inSession(
                 "read the holds on",
-                (session, retry) -> retry.run(() -> session.transaction(
+                session -> session.retried(
                         TransactionLimits.open(settings),
-                        tx -> StoredHolds.tried(tx, pair, read(tx, DSL.noCondition())))));
+                        tx -> StoredHolds.tried(tx, pair, read(tx, DSL.noCondition()))));
     }
 
     /**
@@ -100,9 +100,9 @@ public final class Holds {
      * later batch of that sweep finds another version than the one it read, and is rolled back. A sweep whose row this
      * UPDATE does not see has not opened yet; it reads the holds after it has, when this one was long committed.
      */
-    private Hold set(Session session, Retry retry, RowFilter filter, @Nullable LocalDateTime until, String reason) {
+    private Hold set(Session session, RowFilter filter, @Nullable LocalDateTime until, String reason) {
         Hold hold = store(session, filter, until, reason);
-        tellSweep(session, retry, hold);
+        tellSweep(session, hold);
         return hold;
     }
 
@@ -133,17 +133,17 @@ public final class Holds {
     }
 
     /** Sees that a sweep that runs commits no batch any more without knowing the hold. */
-    void tellSweep(Session session, Retry retry, Hold hold) {
+    void tellSweep(Session session, Hold hold) {
         UsageArchiveSweep sweep = USAGE_ARCHIVE_SWEEP;
         try {
-            retry.run(() -> session.transaction(
+            session.retried(
                     TransactionLimits.open(settings),
                     tx -> tx.update(sweep)
                             .set(sweep.HOLDS_VERSION, sweep.HOLDS_VERSION.plus(1))
                             .where(sweep.TABLE_NAME.eq(table))
                             .and(sweep.STATE.eq(Ledger.RUNNING))
                             .and(sweep.DIRECTION.eq(Direction.ARCHIVE.name()))
-                            .execute()));
+                            .execute());
         } catch (DataAccessException | ConnectionLostException e) {
             throw new ArchiveException(
                     "Hold " + hold.id() + " of " + table + " is set and counts from the next sweep on, but a sweep that"
@@ -225,10 +225,9 @@ public final class Holds {
                 .fetch(StoredHolds::hold);
     }
 
-    private <T> T inSession(String task, BiFunction<Session, Retry, T> work) {
-        StopSignal never = new StopSignal();
-        try (Session session = Session.open(connections, never)) {
-            return work.apply(session, new Retry(settings.retryTimeout(), never));
+    private <T> T inSession(String task, Function<Session, T> work) {
+        try (Session session = Session.open(connections, settings, new StopSignal())) {
+            return work.apply(session);
         } catch (DataAccessException | ConnectionLostException e) {
             throw new ArchiveException("Could not " + task + " " + table + ": " + Faults.message(e), e);
         }

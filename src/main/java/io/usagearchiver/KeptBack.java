@@ -55,7 +55,7 @@ final class KeptBack {
         return rejected.remembered.size();
     }
 
-    void add(Batch.Moved moved) {
+    void add(BatchResult moved) {
         moved.conflicts().forEach(key -> add(conflicts, key, ""));
         moved.rejected().forEach((key, reason) -> add(rejected, key, reason));
     }

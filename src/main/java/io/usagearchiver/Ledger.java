@@ -5,19 +5,14 @@ import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 
 import io.usagearchiver.generated.tables.UsageArchiveHold;
 import io.usagearchiver.generated.tables.UsageArchiveSweep;
-import java.time.Duration;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicReference;
-import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.Result;
-import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
-import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,110 +24,43 @@ import org.jspecify.annotations.Nullable;
 final class Ledger {
     private static final UsageArchiveSweep L = USAGE_ARCHIVE_SWEEP;
     static final String RUNNING = "RUNNING";
-    private static final String UNIQUE_VIOLATION = "23505";
-    private static final int OPEN_ATTEMPTS = 10;
 
+    private final LedgerOpening opening;
     private final ArchivePair<?> pair;
     private final long sweepId;
     private final boolean busy;
     private final @Nullable Field<LocalDateTime> liveUntil;
     private @Nullable Integer holdsVersion;
 
-    private Ledger(ArchivePair<?> pair, long sweepId, boolean busy, @Nullable Field<LocalDateTime> liveUntil) {
-        this.pair = pair;
+    Ledger(LedgerOpening opening, long sweepId, boolean busy, @Nullable Field<LocalDateTime> liveUntil) {
+        this.opening = opening;
+        this.pair = opening.pair();
         this.sweepId = sweepId;
         this.busy = busy;
         this.liveUntil = liveUntil;
     }
 
-    /**
-     * What a row says from its beginning.
-     *
-     * @param life how long a restore counts as alive after each sign of it
-     */
-    record Opening(
-            ArchivePair<?> pair,
-            String table,
-            Direction direction,
-            Duration life,
-            LocalDateTime cutoff,
-            String node,
-            String firedBy) {
-
-        /**
-         * Opens a row. Where an older one of the table is RUNNING, that is turned into SUPERSEDED first; a batch in flight of
-         * that sweep is waited for. Nodes that open at the same instant take turns; the last one stays. While a restore is
-         * alive, it goes on, and the row is BUSY. After a fault it is tried again; a row that was committed though the answer
-         * was lost is found by its id, which the INSERT had told.
-         */
-        Ledger open(Session session, TransactionLimits limits, Retry retry) {
-            AtomicReference<@Nullable Ledger> sent = new AtomicReference<>();
-            return retry.run(() -> open(session, limits, sent));
-        }
-
-        private Ledger open(Session session, TransactionLimits limits, AtomicReference<@Nullable Ledger> sent) {
-            Condition running = L.TABLE_NAME.eq(table).and(L.STATE.eq(RUNNING));
-            Condition alive = L.DIRECTION.eq(Direction.RESTORE.name()).and(L.LIVE_UNTIL.gt(NaiveUtc.NOW));
-            for (int attempt = 1; ; attempt++) {
-                // Hardly ever is there an older one: the index tells, for less than it costs to look first.
-                boolean older = attempt > 1;
-                try {
-                    return session.transaction(limits, tx -> {
-                        Ledger committed = sent.get();
-                        if (committed != null && committed.isRunning(tx)) {
-                            return committed;
-                        }
-                        if (older) {
-                            // After a wait for a batch in flight, PostgreSQL looks at the row anew.
-                            tx.update(L)
-                                    .set(L.STATE, StopReason.SUPERSEDED.name())
-                                    .set(L.FINISHED_AT, NaiveUtc.NOW)
-                                    .where(running)
-                                    .and(DSL.condition("not coalesce({0}, false)", alive))
-                                    .execute();
-                        }
-                        if (older && tx.fetchExists(L, running.and(alive))) {
-                            return refuse(tx, StopReason.BUSY);
-                        }
-                        Ledger opened = insert(tx, RUNNING);
-                        sent.set(opened);
-                        return opened;
-                    });
-                } catch (DataAccessException e) {
-                    if (!UNIQUE_VIOLATION.equals(e.sqlState()) || attempt == OPEN_ATTEMPTS) {
-                        throw e;
-                    }
-                }
-            }
-        }
-
-        /** Writes the row of a run that ends before it begins. One that is RUNNING goes on. */
-        Ledger refuse(DSLContext tx, StopReason reason) {
-            return insert(tx, reason.name());
-        }
-
-        private Ledger insert(DSLContext tx, String state) {
-            boolean runs = state.equals(RUNNING);
-            Field<LocalDateTime> liveUntil = direction == Direction.RESTORE ? NaiveUtc.inFuture(life) : null;
-            long id = tx.insertInto(L)
-                    .set(L.TABLE_NAME, table)
-                    .set(L.DIRECTION, direction.name())
-                    .set(L.STATE, state)
-                    .set(L.NODE, node)
-                    .set(L.FIRED_BY, firedBy)
-                    .set(L.CUTOFF, NaiveUtc.moment(cutoff.toString(), L.CUTOFF.getDataType()))
-                    .set(L.STARTED_AT, NaiveUtc.NOW)
-                    .set(L.FINISHED_AT, runs ? DSL.castNull(L.FINISHED_AT) : NaiveUtc.NOW)
-                    .set(L.LIVE_UNTIL, runs && liveUntil != null ? liveUntil : DSL.castNull(L.LIVE_UNTIL))
-                    .returningResult(L.SWEEP_ID)
-                    .fetchSingle()
-                    .value1();
-            return new Ledger(pair, id, state.equals(StopReason.BUSY.name()), liveUntil);
-        }
-    }
-
     long sweepId() {
         return sweepId;
+    }
+
+    /** The hot table's canonical name. */
+    String table() {
+        return opening.table();
+    }
+
+    Direction direction() {
+        return opening.direction();
+    }
+
+    LocalDateTime cutoff() {
+        return opening.cutoff();
+    }
+
+    /** Which run it is, for people: "Sweep 7 of public.model_usage_details". */
+    @Override
+    public String toString() {
+        return direction() + " " + sweepId + " of " + table();
     }
 
     /** Whether a restore holds the table: the row is closed already. */
@@ -199,7 +127,7 @@ final class Ledger {
      * @throws Shape.ChangedException if the tables are not as they were when they were checked
      * @throws SwallowedException if something keeps it from being counted
      */
-    void count(DSLContext tx, Batch.Moved moved, Shape shape) {
+    void count(DSLContext tx, BatchResult moved, Shape shape) {
         Field<String> fingerprint = Shape.liveFingerprint(pair);
         String live = tx.update(L)
                 .set(L.BATCHES, L.BATCHES.plus(1))
@@ -227,7 +155,7 @@ final class Ledger {
         throw swallowed();
     }
 
-    private SwallowedException swallowed() {
+    SwallowedException swallowed() {
         return new SwallowedException("an UPDATE of row " + sweepId + " of " + Shape.name(L)
                 + ", which is RUNNING, changed no row: something swallows it that the schema check does not know");
     }
@@ -238,7 +166,7 @@ final class Ledger {
      * @throws SupersededException if the row is not RUNNING any more
      */
     Counts counts(DSLContext tx) {
-        Record row = tx.select(L.BATCHES, L.ROWS_MOVED, L.ROWS_IN_CONFLICT, L.ROWS_REJECTED)
+        Record row = tx.select(L.BATCHES, L.ROWS_MOVED, L.ROWS_ALREADY_ARCHIVED, L.ROWS_IN_CONFLICT, L.ROWS_REJECTED)
                 .from(L)
                 .where(L.SWEEP_ID.eq(sweepId))
                 .and(L.STATE.eq(RUNNING))
@@ -248,7 +176,11 @@ final class Ledger {
             throw new SupersededException();
         }
         return new Counts(
-                row.get(L.BATCHES), row.get(L.ROWS_MOVED), row.get(L.ROWS_IN_CONFLICT), row.get(L.ROWS_REJECTED));
+                row.get(L.BATCHES),
+                row.get(L.ROWS_MOVED),
+                row.get(L.ROWS_ALREADY_ARCHIVED),
+                row.get(L.ROWS_IN_CONFLICT),
+                row.get(L.ROWS_REJECTED));
     }
 
     /**
@@ -294,82 +226,10 @@ final class Ledger {
         requireRunning(tx);
     }
 
-    private boolean isRunning(DSLContext tx) {
+    boolean isRunning(DSLContext tx) {
         return tx.fetchExists(L, L.SWEEP_ID.eq(sweepId).and(L.STATE.eq(RUNNING)));
     }
 
     /** What has been committed. */
-    record Counts(long batches, long rowsMoved, long rowsInConflict, long rowsRejected) {}
-
-    /**
-     * Closes the row, unless a newer sweep has done so, and reads the result from it.
-     *
-     * @param message the fault of a FAILED sweep, or why rows were rejected
-     */
-    SweepResult close(DSLContext tx, StopReason reason, @Nullable String message, KeptBack keptBack) {
-        Field<String> cutoff = NaiveUtc.text(L.CUTOFF);
-        Field<Long> elapsed = DSL.field(
-                "cast(extract(epoch from {0} - {1}) * 1000 as bigint)",
-                SQLDataType.BIGINT, L.FINISHED_AT, L.STARTED_AT);
-        List<Field<?>> told = List.of(
-                L.TABLE_NAME,
-                cutoff,
-                L.STATE,
-                L.ROWS_MOVED,
-                L.ROWS_ALREADY_ARCHIVED,
-                L.ROWS_IN_CONFLICT,
-                L.ROWS_REJECTED,
-                L.BATCHES,
-                elapsed);
-        Record row = tx.update(L)
-                .set(L.STATE, reason.name())
-                .set(L.MESSAGE, message)
-                .set(L.FINISHED_AT, NaiveUtc.NOW)
-                .where(L.SWEEP_ID.eq(sweepId))
-                .and(L.STATE.eq(RUNNING))
-                .returningResult(told)
-                .fetchOne();
-        if (row == null) {
-            row = tx.select(told)
-                    .from(L)
-                    .where(L.SWEEP_ID.eq(sweepId))
-                    .fetchOptional()
-                    .orElseThrow(this::swallowed);
-            if (RUNNING.equals(row.get(L.STATE))) {
-                throw swallowed();
-            }
-        }
-        return new SweepResult(
-                sweepId,
-                row.get(L.TABLE_NAME),
-                NaiveUtc.parse(row.get(cutoff)),
-                StopReason.valueOf(row.get(L.STATE)),
-                row.get(L.ROWS_MOVED),
-                row.get(L.ROWS_ALREADY_ARCHIVED),
-                row.get(L.ROWS_IN_CONFLICT),
-                row.get(L.ROWS_REJECTED),
-                row.get(L.BATCHES),
-                Duration.ofMillis(row.get(elapsed)),
-                keptBack.conflictingIds(),
-                keptBack.rejectedIds());
-    }
-
-    /** A newer sweep has taken over. The batch must be rolled back and the sweep ends. */
-    static final class SupersededException extends RuntimeException {
-        private static final long serialVersionUID = 1;
-    }
-
-    /** An UPDATE has not found the row although it is there: nothing may be concluded from that. */
-    static final class SwallowedException extends RuntimeException {
-        private static final long serialVersionUID = 1;
-
-        SwallowedException(String message) {
-            super(message);
-        }
-    }
-
-    /** A hold was set that the sweep has not read. The batch must be rolled back and the holds read again. */
-    static final class HoldsChangedException extends RuntimeException {
-        private static final long serialVersionUID = 1;
-    }
+    record Counts(long batches, long rowsMoved, long rowsAlreadyThere, long rowsInConflict, long rowsRejected) {}
 }

@@ -21,7 +21,7 @@ final class Pacing {
 
     private final Pace pace;
     private final @Nullable Duration timeBudget;
-    private final StopSignal stop;
+    private final Session session;
     private final Supplier<LocalDateTime> now;
     private final String sweep;
     private final AdaptiveSize size;
@@ -36,10 +36,10 @@ final class Pacing {
      * @param now the time of day for the run window, in UTC
      * @param sweep what the log calls it
      */
-    Pacing(ArchiveSettings settings, StopSignal stop, Supplier<LocalDateTime> now, String sweep) {
+    Pacing(ArchiveSettings settings, Session session, Supplier<LocalDateTime> now, String sweep) {
         this.pace = settings.pace();
         this.timeBudget = settings.timeBudget();
-        this.stop = stop;
+        this.session = session;
         this.now = now;
         this.sweep = sweep;
         this.size = new AdaptiveSize(settings.batchSize(), pace.targetBatchTime(), settings.statementTimeout());
@@ -91,7 +91,7 @@ final class Pacing {
     }
 
     private @Nullable StopReason reasonToStop(boolean budgetCounts) {
-        if (stop.requested()) {
+        if (session.isToStop()) {
             return StopReason.INTERRUPTED;
         }
         if (isOutsideWindow()) {
@@ -132,12 +132,7 @@ final class Pacing {
         if (pace.runWindow() != null) {
             length = min(length, pace.runWindow().left(now.get().toLocalTime()));
         }
-        try {
-            boolean ignored = stop.await(length);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new StoppedException();
-        }
+        session.await(length);
         return reasonToStop(budgetCounts);
     }
 

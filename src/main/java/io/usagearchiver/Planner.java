@@ -59,7 +59,7 @@ public final class Planner {
         }
         TransactionLimits limits =
                 TransactionLimits.snapshot(settings, settings.statementTimeout().multipliedBy(10));
-        try (Session session = Session.open(connections, stop)) {
+        try (Session session = Session.open(connections, settings, stop)) {
             return session.transaction(limits, tx -> plan(tx, pair, countLimit));
         } catch (DataAccessException e) {
             String table = Shape.name(pair.hot());

@@ -49,10 +49,10 @@ final class Restoring implements Errand {
     }
 
     @Override
-    public void prepare(Session session, Retry retry) {
+    public void prepare(Session session) {
         Hold set = holds.store(session, filter, holdUntil, reason);
         hold = set;
-        holds.tellSweep(session, retry, set);
+        holds.tellSweep(session, set);
     }
 
     @Override
@@ -61,7 +61,7 @@ final class Restoring implements Errand {
     }
 
     @Override
-    public List<Branch> rows(DSLContext tx, Ledger ledger, Shape shape, LocalDateTime cutoff) {
+    public List<Branch> rows(DSLContext tx, Ledger ledger, Shape shape) {
         return Branch.matching(pair, filter);
     }
 }

@@ -29,6 +29,21 @@ final class SchemaCheck {
     }
 
     /**
+     * Checks the tables and what the settings ask for.
+     *
+     * @throws SchemaDriftException if the tables do not allow rows to be moved, or if replicas are to be waited for, and the
+     *     role may not look at them
+     */
+    static Shape forRun(DSLContext tx, ArchivePair<?> pair, Direction direction, ArchiveSettings settings) {
+        Shape shape = run(tx, pair, direction);
+        String missing = settings.pace().maxReplicaLag() == null ? null : ReplicaLag.missingPrivilege(tx);
+        if (missing != null) {
+            throw new SchemaDriftException(direction, shape.table(), List.of(missing));
+        }
+        return shape;
+    }
+
+    /**
      * Checks the tables of a pair, the ledger and the holds.
      *
      * @throws SchemaDriftException with all that is wrong

@@ -4,6 +4,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jooq.Configuration;
 import org.jooq.DSLContext;
 import org.jooq.ExecuteContext;
@@ -39,16 +40,18 @@ final class Session implements AutoCloseable {
     private final ConnectionSource connections;
     private final StopSignal stop;
     private final StatementCanceller canceller;
+    private final Retry retry;
     private final Configuration jooq;
     private @Nullable Connection connection;
     private int serverVersion;
     private int networkTimeoutBefore;
     private boolean renewed;
 
-    private Session(ConnectionSource connections, StopSignal stop) {
+    private Session(ConnectionSource connections, ArchiveSettings settings, StopSignal stop) {
         this.connections = connections;
         this.stop = stop;
         this.canceller = new StatementCanceller(stop);
+        this.retry = new Retry(settings.retryTimeout(), stop);
         this.jooq = Jooq.configuration()
                 .set(
                         new DefaultExecuteListenerProvider(canceller.listener()),
@@ -59,10 +62,11 @@ final class Session implements AutoCloseable {
     /**
      * Opens a session whose statements {@code stop} can cancel.
      *
+     * @param settings of which the retry timeout counts
      * @throws ArchiveException if there is no connection to be had
      */
-    static Session open(ConnectionSource connections, StopSignal stop) {
-        Session session = new Session(connections, stop);
+    static Session open(ConnectionSource connections, ArchiveSettings settings, StopSignal stop) {
+        Session session = new Session(connections, settings, stop);
         try {
             session.connect();
             return session;
@@ -96,6 +100,44 @@ final class Session implements AutoCloseable {
                     throw fault;
                 }
             }
+        }
+    }
+
+    /**
+     * Runs {@code work} in a transaction as {@link #transaction} does, and again after transient faults.
+     *
+     * @throws StoppedException instead of another attempt, if the session was asked to stop
+     */
+    <T extends @Nullable Object> T retried(TransactionLimits limits, Function<DSLContext, T> work) {
+        return retry(() -> transaction(limits, work));
+    }
+
+    /** Runs what has transactions, and again after transient faults. */
+    <T extends @Nullable Object> T retry(Supplier<T> transactions) {
+        return retry.run(transactions);
+    }
+
+    /** Something was committed: from here on the retry timeout counts anew. */
+    void progressed() {
+        retry.progress();
+    }
+
+    /** Whether it was asked to stop. */
+    boolean isToStop() {
+        return stop.requested();
+    }
+
+    /**
+     * Waits for a request to stop, but no longer than {@code limit}.
+     *
+     * @throws StoppedException if the thread was interrupted, which counts as one
+     */
+    void await(Duration limit) {
+        try {
+            boolean ignored = stop.await(limit);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new StoppedException();
         }
     }
 

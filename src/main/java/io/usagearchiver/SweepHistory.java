@@ -41,7 +41,7 @@ public final class SweepHistory {
             throw new IllegalArgumentException("limit = " + limit + ": must be 1 or more");
         }
         TransactionLimits limits = TransactionLimits.snapshot(settings, settings.statementTimeout());
-        try (Session session = Session.open(connections, new StopSignal())) {
+        try (Session session = Session.open(connections, settings, new StopSignal())) {
             return session.transaction(limits, tx -> newest(tx, pair, limit));
         } catch (DataAccessException e) {
             throw new ArchiveException("Could not read the ledger: " + Faults.message(e), e);

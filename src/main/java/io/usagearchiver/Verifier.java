@@ -63,7 +63,7 @@ public final class Verifier {
             throw new IllegalArgumentException("limit = " + limit + ": must be from 1 ms to 48 h");
         }
         long endNanos = System.nanoTime() + limit.toNanos();
-        try (Session session = Session.open(connections, stop)) {
+        try (Session session = Session.open(connections, settings, stop)) {
             return session.transaction(
                     TransactionLimits.snapshot(settings, limit), tx -> verify(tx, pair, beforehand, endNanos));
         } catch (DataAccessException e) {
@@ -153,7 +153,7 @@ public final class Verifier {
      * @throws ArchiveException if the database does not answer, a table is missing, or the role may not do this
      */
     public Optional<Verification.Baseline> takeBaseline() {
-        try (Session session = Session.open(connections, new StopSignal())) {
+        try (Session session = Session.open(connections, settings, new StopSignal())) {
             return session.transaction(TransactionLimits.baseline(settings), tx -> {
                 if (baseline(tx) != null) {
                     return Optional.empty();

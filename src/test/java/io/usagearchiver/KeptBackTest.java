@@ -84,10 +84,10 @@ class KeptBackTest {
     }
 
     private void addConflicts(List<String> keys) {
-        keptBack.add(new Batch.Moved(0, 0, keys, Map.of()));
+        keptBack.add(new BatchResult(0, 0, keys, Map.of()));
     }
 
     private void reject(String key, String reason) {
-        keptBack.add(new Batch.Moved(0, 0, List.of(), Map.of(key, reason)));
+        keptBack.add(new BatchResult(0, 0, List.of(), Map.of(key, reason)));
     }
 }
