@@ -128,7 +128,7 @@ public final class Archiver {
      * @throws ArchiveException if there is no connection to be had
      */
     public RestoreResult restore(RowFilter filter, @Nullable LocalDateTime holdUntil, String reason, StopSignal stop) {
-        Restoring restoring = new Restoring(pair, filter, holdUntil, reason, holds());
+        Restoring restoring = new Restoring(pair, filter, holdUntil, reason, holdTable());
         SweepResult counts = run(restoring, stop);
         return new RestoreResult(counts, restoring.hold());
     }
@@ -145,7 +145,7 @@ public final class Archiver {
         try (Session session = Session.open(connections, settings, new StopSignal())) {
             return session.transaction(TransactionLimits.count(settings), tx -> {
                 FilterTrial.of(tx, pair).require(filter);
-                return RestorePreview.count(tx, pair, SchemaCheck.run(tx, pair, Direction.RESTORE), filter);
+                return RestorePreviewQuery.count(tx, pair, SchemaCheck.run(tx, pair, Direction.RESTORE), filter);
             });
         } catch (DataAccessException e) {
             throw new ArchiveException("Could not count the rows of " + table + ": " + Faults.message(e), e);
@@ -154,7 +154,11 @@ public final class Archiver {
 
     /** The holds of this pair. */
     public Holds holds() {
-        return new Holds(pair, table, connections, settings, context.node());
+        return new Holds(holdTable(), table, connections, settings);
+    }
+
+    private HoldTable holdTable() {
+        return new HoldTable(pair, settings, context.node());
     }
 
     private SweepResult run(Errand errand, StopSignal stop) {

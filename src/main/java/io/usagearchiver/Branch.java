@@ -45,8 +45,9 @@ final class Branch {
     /** The expired rows that no hold keeps, in the order in which the age columns count. */
     static List<Branch> expired(ArchivePair<?> pair, LocalDateTime cutoff, List<RowFilter> holds) {
         Table<?> hot = pair.hot();
-        Condition free =
-                DSL.and(holds.stream().map(hold -> hold.leavesOut(hot, pair)).toList());
+        Condition free = DSL.and(holds.stream()
+                .map(hold -> new FilterCondition(hold, hot, pair).leavesOut())
+                .toList());
         return ofAges(
                 pair,
                 hot,
@@ -58,12 +59,13 @@ final class Branch {
     /** The archived rows that match a filter. */
     static List<Branch> matching(ArchivePair<?> pair, RowFilter filter) {
         Table<?> archive = pair.archive();
-        Condition otherwise = filter.matchesOtherwise(archive, pair);
-        if (filter.byAge()) {
-            return ofAges(pair, archive, filter::matchesAge, otherwise, otherwise);
+        FilterCondition condition = new FilterCondition(filter, archive, pair);
+        Condition otherwise = condition.matchesOtherwise();
+        if (condition.byAge()) {
+            return ofAges(pair, archive, condition::matchesAge, otherwise, otherwise);
         }
-        return List.of(
-                new Branch(archive, Key.of(archive, pair), RowFilter.age(archive, pair), false, otherwise, otherwise));
+        return List.of(new Branch(
+                archive, Key.of(archive, pair), FilterCondition.age(archive, pair), false, otherwise, otherwise));
     }
 
     private static List<Branch> ofAges(

@@ -3,10 +3,14 @@ package io.usagearchiver;
 import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_HOLD;
 
 import java.nio.charset.StandardCharsets;
+import java.time.LocalDateTime;
 import java.time.LocalTime;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.exception.DataAccessException;
@@ -43,7 +47,9 @@ final class FilterTrial {
                                 "select a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)"
                                         + " from pg_catalog.pg_attribute a where a.attrelid = pg_catalog.to_regclass({0})"
                                         + " and a.attnum > 0 and not a.attisdropped and a.attname in ({1}, {2})",
-                                Shape.regclass(pair.hot()), DSL.val(RowFilter.USER_ID), DSL.val(RowFilter.MODEL_ID))
+                                Shape.regclass(pair.hot()),
+                                DSL.val(FilterCondition.USER_ID),
+                                DSL.val(FilterCondition.MODEL_ID))
                         .intoMap(row -> row.get(0, String.class), row -> row.get(1, String.class)));
     }
 
@@ -54,12 +60,18 @@ final class FilterTrial {
      * @throws IllegalArgumentException if it cannot
      */
     RowFilter require(RowFilter filter) {
-        filter.ids().forEach(id -> requireStorable("id", id));
+        ids(filter).forEach(id -> requireStorable("id", id));
         String problem = problem(filter);
         if (problem != null) {
             throw new IllegalArgumentException(problem);
         }
-        return filter.withIds(storedId(filter.minId()), storedId(filter.maxId()));
+        return new RowFilter(
+                filter.from(),
+                filter.to(),
+                storedId(filter.minId()),
+                storedId(filter.maxId()),
+                filter.userId(),
+                filter.modelId());
     }
 
     /**
@@ -102,12 +114,12 @@ final class FilterTrial {
 
     /** What takes no server to tell. */
     private @Nullable String mismatch(RowFilter filter) {
-        if (pair.key().size() > 1 && !filter.ids().isEmpty()) {
-            return filter.idRange() + ": the key of " + hot + " has several columns; name rows by their age instead";
+        if (pair.key().size() > 1 && !ids(filter).isEmpty()) {
+            return idRange(filter) + ": the key of " + hot + " has several columns; name rows by their age instead";
         }
         // Days have no time: the rest of the first or the last one would be passed over or taken unasked.
         boolean days = NaiveUtc.kind(pair.ages().get(0).getDataType()) == NaiveUtc.Kind.DAY;
-        for (var moment : filter.moments().entrySet()) {
+        for (var moment : moments(filter).entrySet()) {
             if (days
                     && !NaiveUtc.isInfinite(moment.getValue())
                     && !moment.getValue().toLocalTime().equals(LocalTime.MIDNIGHT)) {
@@ -115,7 +127,7 @@ final class FilterTrial {
                         + " are days; leave out the time of day";
             }
         }
-        for (var value : filter.values().entrySet()) {
+        for (var value : values(filter).entrySet()) {
             if (!liveTypes.containsKey(value.getKey())) {
                 return value.getKey() + " " + value.getValue() + ": " + hot + " has no such column";
             }
@@ -126,27 +138,27 @@ final class FilterTrial {
     private List<Attempt> attempts(RowFilter filter) {
         List<Attempt> attempts = new ArrayList<>();
         Key key = Key.of(pair.hot(), pair);
-        for (String id : filter.ids()) {
+        for (String id : ids(filter)) {
             attempts.add(new Attempt(key.values(id).get(0).isNotNull(), "id " + id + ": not a key of " + hot));
         }
         String minId = filter.minId();
         String maxId = filter.maxId();
         if (minId != null && maxId != null) {
-            attempts.add(new Attempt(
-                    key.inOrder(minId, maxId), filter.idRange() + ": the first must not be after the last"));
+            attempts.add(
+                    new Attempt(key.inOrder(minId, maxId), idRange(filter) + ": the first must not be after the last"));
         }
-        filter.moments()
+        moments(filter)
                 .forEach((name, moment) -> attempts.add(new Attempt(
                         NaiveUtc.moment(NaiveUtc.literal(moment), SQLDataType.LOCALDATETIME)
                                 .isNotNull(),
                         name + " " + NaiveUtc.literal(moment) + ": not a moment that PostgreSQL knows")));
-        filter.values()
+        values(filter)
                 .forEach((column, value) -> attempts.add(new Attempt(
                         canBe(column, value),
                         column + " " + value + ": the column of " + hot + " is " + liveTypes.get(column)
                                 + ", which has no such value; it can be a whole number within the range of a column"
                                 + " of numbers")));
-        Condition matches = filter.matches(pair.hot(), pair);
+        Condition matches = new FilterCondition(filter, pair.hot(), pair).matches();
         // Whatever an extension's operators make of nulls.
         attempts.add(new Attempt(
                 matches.isNull().or(matches.isNotNull()), filter + ": cannot be compared with the rows of " + hot));
@@ -193,6 +205,40 @@ final class FilterTrial {
                     "id " + id + ": must not be longer than " + most + " characters, which is what a hold can keep");
         }
         return stored;
+    }
+
+    /** The keys that are set. */
+    private static List<String> ids(RowFilter filter) {
+        return Stream.of(filter.minId(), filter.maxId())
+                .filter(Objects::nonNull)
+                .toList();
+    }
+
+    /** The keys as a person reads them. */
+    private static String idRange(RowFilter filter) {
+        return RowFilter.ids(filter.minId(), filter.maxId()).toString();
+    }
+
+    /** The ages that are set, by what they are called. */
+    private static Map<String, LocalDateTime> moments(RowFilter filter) {
+        return named("from", filter.from(), "to", filter.to());
+    }
+
+    /** The values of columns that are set, by the columns. */
+    private static Map<String, Long> values(RowFilter filter) {
+        return named(FilterCondition.USER_ID, filter.userId(), FilterCondition.MODEL_ID, filter.modelId());
+    }
+
+    private static <T> Map<String, T> named(
+            String firstName, @Nullable T first, String secondName, @Nullable T second) {
+        Map<String, T> named = new LinkedHashMap<>();
+        if (first != null) {
+            named.put(firstName, first);
+        }
+        if (second != null) {
+            named.put(secondName, second);
+        }
+        return named;
     }
 
     /**

@@ -11,10 +11,11 @@ final class Restoring implements Errand {
     private final RowFilter filter;
     private final @Nullable LocalDateTime holdUntil;
     private final String reason;
-    private final Holds holds;
+    private final HoldTable holds;
     private @Nullable Hold hold;
 
-    Restoring(ArchivePair<?> pair, RowFilter filter, @Nullable LocalDateTime holdUntil, String reason, Holds holds) {
+    Restoring(
+            ArchivePair<?> pair, RowFilter filter, @Nullable LocalDateTime holdUntil, String reason, HoldTable holds) {
         this.pair = pair;
         this.filter = filter;
         this.holdUntil = holdUntil;

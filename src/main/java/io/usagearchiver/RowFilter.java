@@ -2,16 +2,7 @@ package io.usagearchiver;
 
 import java.time.LocalDateTime;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
-import java.util.stream.Stream;
-import org.jooq.Condition;
-import org.jooq.Field;
-import org.jooq.Table;
-import org.jooq.impl.DSL;
-import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,9 +30,6 @@ public record RowFilter(
         @Nullable String maxId,
         @Nullable Long userId,
         @Nullable Long modelId) {
-
-    static final String USER_ID = "user_id";
-    static final String MODEL_ID = "model_id";
 
     /**
      * Rejects a filter that is empty by what it says.
@@ -98,7 +86,7 @@ public record RowFilter(
             parts.add((from == null ? "before " : "to ") + NaiveUtc.literal(to));
         }
         if (minId != null || maxId != null) {
-            parts.add(idRange());
+            parts.add("ids " + (minId == null ? "" : minId) + ".." + (maxId == null ? "" : maxId));
         }
         if (userId != null) {
             parts.add("user " + userId);
@@ -107,93 +95,5 @@ public record RowFilter(
             parts.add("model " + modelId);
         }
         return String.join(", ", parts);
-    }
-
-    /** The keys that are set. */
-    List<String> ids() {
-        return Stream.of(minId, maxId).filter(Objects::nonNull).toList();
-    }
-
-    /** The keys as a person reads them. */
-    String idRange() {
-        return "ids " + (minId == null ? "" : minId) + ".." + (maxId == null ? "" : maxId);
-    }
-
-    /** The ages that are set, by what they are called. */
-    Map<String, LocalDateTime> moments() {
-        return named("from", from, "to", to);
-    }
-
-    /** The values of columns that are set, by the columns. */
-    Map<String, Long> values() {
-        return named(USER_ID, userId, MODEL_ID, modelId);
-    }
-
-    private static <T> Map<String, T> named(
-            String firstName, @Nullable T first, String secondName, @Nullable T second) {
-        Map<String, T> named = new LinkedHashMap<>();
-        if (first != null) {
-            named.put(firstName, first);
-        }
-        if (second != null) {
-            named.put(secondName, second);
-        }
-        return named;
-    }
-
-    /** This filter with its keys in other words. */
-    RowFilter withIds(@Nullable String newMinId, @Nullable String newMaxId) {
-        return new RowFilter(from, to, newMinId, newMaxId, userId, modelId);
-    }
-
-    /** That a row of one of a pair's tables matches all that is set; null where a column is. */
-    Condition matches(Table<?> side, ArchivePair<?> pair) {
-        return DSL.and(matchesAge(age(side, pair)), matchesOtherwise(side, pair));
-    }
-
-    /** The same for a row that is held back by it: never null, so that its negation is not, either. */
-    Condition leavesOut(Table<?> side, ArchivePair<?> pair) {
-        return DSL.condition("not coalesce({0}, false)", matches(side, pair));
-    }
-
-    /** Whether the filter speaks of the age. */
-    boolean byAge() {
-        return from != null || to != null;
-    }
-
-    /** That {@code age} is in the range. */
-    Condition matchesAge(Field<?> age) {
-        Condition condition = DSL.noCondition();
-        if (from != null) {
-            condition = condition.and(NaiveUtc.notBefore(age, NaiveUtc.literal(from)));
-        }
-        if (to != null) {
-            condition = condition.and(NaiveUtc.before(age, NaiveUtc.literal(to)));
-        }
-        return condition;
-    }
-
-    /** That a row matches all that is set apart from its age. */
-    Condition matchesOtherwise(Table<?> side, ArchivePair<?> pair) {
-        Key key = Key.of(side, pair);
-        return DSL.and(
-                minId == null ? DSL.noCondition() : key.atLeast(minId),
-                maxId == null ? DSL.noCondition() : key.atMost(maxId),
-                equal(side, USER_ID, userId),
-                equal(side, MODEL_ID, modelId));
-    }
-
-    private static Condition equal(Table<?> side, String column, @Nullable Long value) {
-        return value == null
-                ? DSL.noCondition()
-                : DSL.field(Shape.qualified(side).append(column), SQLDataType.BIGINT)
-                        .eq(value);
-    }
-
-    /** A row's age, whichever column it is. */
-    static Field<?> age(Table<?> side, ArchivePair<?> pair) {
-        List<Field<?>> ages = new ArrayList<>();
-        pair.ages().forEach(age -> ages.add(Shape.column(side, age)));
-        return DSL.coalesce((Field<?>) ages.get(0), ages.subList(1, ages.size()).toArray(Field[]::new));
     }
 }
