@@ -3,7 +3,6 @@ package io.usagearchiver.cli;
 import io.usagearchiver.ArchiveException;
 import io.usagearchiver.SchemaDriftException;
 import java.io.PrintWriter;
-import java.sql.SQLException;
 import java.util.List;
 import org.quartz.SchedulerException;
 import picocli.CommandLine;
@@ -30,7 +29,7 @@ final class FaultReport {
             err.print(command.getHelp().fullSynopsis());
         }
         err.printf("'%s --help' tells more.%n", command.getCommandSpec().qualifiedName());
-        return Main.BAD_USAGE;
+        return ExitCode.BAD_USAGE;
     }
 
     /** Reports what ended a command. */
@@ -38,35 +37,26 @@ final class FaultReport {
         PrintWriter err = command.getErr();
         if (fault instanceof BadSettingsException) {
             err.println(fault.getMessage());
-            return Main.BAD_USAGE;
+            return ExitCode.BAD_USAGE;
         }
         if (fault instanceof SchemaDriftException) {
             err.println(fault.getMessage());
             err.println(
                     "'usage-archiver init' creates what is missing, with --restore-role also the grants for restores, and"
                             + " changes nothing that is there.");
-            return Main.FAULT;
+            return ExitCode.FAULT;
         }
         if (fault instanceof ArchiveException) {
             err.println(fault.getMessage());
-            return Main.FAULT;
+            return ExitCode.FAULT;
         }
         if (fault instanceof SchedulerException) {
-            err.println(fault.getCause() == null ? fault.getMessage() : fault.getMessage() + ": " + rootMessage(fault));
-            return Main.FAULT;
+            err.println(
+                    fault.getCause() == null
+                            ? fault.getMessage()
+                            : fault.getMessage() + ": " + RootCause.message(fault));
+            return ExitCode.FAULT;
         }
         throw fault;
-    }
-
-    /** The first line of what the innermost SQL exception says, or else the innermost cause: pools around it know less. */
-    static String rootMessage(Throwable fault) {
-        Throwable root = fault;
-        SQLException database = null;
-        for (Throwable cause = fault; cause != null; cause = cause.getCause()) {
-            root = cause;
-            database = cause instanceof SQLException e ? e : database;
-        }
-        String message = database == null ? root.toString() : String.valueOf(database.getMessage());
-        return message.lines().findFirst().orElse(root.toString());
     }
 }

@@ -45,7 +45,7 @@ final class FileDataSource implements ConnectionSource, AutoCloseable {
         try {
             return DBConnectionManager.getInstance().getConnection(name);
         } catch (SQLException e) {
-            throw new SQLException("data source " + name + ": " + FaultReport.rootMessage(e), UNABLE_TO_CONNECT, e);
+            throw new SQLException("data source " + name + ": " + RootCause.message(e), UNABLE_TO_CONNECT, e);
         }
     }
 

@@ -3,41 +3,24 @@ package io.usagearchiver.cli;
 import io.usagearchiver.PastSweep;
 import io.usagearchiver.SweepHistory;
 import io.usagearchiver.quartz.PluginSettings;
-import java.io.PrintWriter;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import org.quartz.SchedulerException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
-import picocli.CommandLine.Spec;
 
 @Command(
         name = "history",
-        mixinStandardHelpOptions = true,
-        sortOptions = false,
-        versionProvider = Main.Version.class,
         description = {
             "Lists the last sweeps and restores, as the ledger has them, the newest first. Changes nothing.",
             "The counts were committed together with the rows, so they are exact, also of what runs or has crashed."
                     + " ROWS/S is the pace from the beginning to the last batch."
         },
-        exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {"0:Listed, or there is none yet.", "1:A fault.", "2:Bad usage or settings."})
-final class HistoryCommand implements Callable<Integer> {
+final class HistoryCommand extends ArchiverCommand {
     private static final int MAX = 100_000;
-
-    @ParentCommand
-    @SuppressWarnings("NullAway.Init")
-    private Main main;
-
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
 
     @Mixin
     private ArchiverOptions options = new ArchiverOptions();
@@ -57,13 +40,11 @@ final class HistoryCommand implements Callable<Integer> {
         if (limit < 1 || limit > MAX) {
             throw new BadSettingsException("--limit " + limit + ": must be a whole number from 1 to " + MAX);
         }
-        ConfigFile file = options.read(main.environment());
+        ConfigFile file = options.read(context().environment());
         PluginSettings settings = file.archiver(options.plugin(), Map.of());
         try (FileDataSource connections = file.dataSource(settings.dataSource())) {
             List<PastSweep> sweeps = new SweepHistory(settings.pair(), connections, settings.archive()).newest(limit);
-            PrintWriter out = spec.commandLine().getOut();
-            out.println(json ? HistoryReport.json(sweeps) : HistoryReport.text(sweeps));
-            out.flush();
+            print(json ? HistoryReport.json(sweeps) : HistoryReport.text(sweeps));
             return 0;
         }
     }

@@ -4,43 +4,27 @@ import io.usagearchiver.Hold;
 import io.usagearchiver.RowFilter;
 import java.sql.SQLException;
 import java.time.LocalDateTime;
-import java.util.concurrent.Callable;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.quartz.SchedulerException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
-import picocli.CommandLine.Spec;
 
 @Command(
         name = "hold",
-        mixinStandardHelpOptions = true,
-        sortOptions = false,
-        versionProvider = Main.Version.class,
         description = {
             "Keeps expired rows in the hot table, such as those of a user in a lawsuit.",
             "It counts at once: when this returns, no running sweep can still archive one of them. Rows that are archived"
                     + " already stay archived; 'restore' takes them back.",
             "The rows are compared with the live table first: what none of them can match is refused, and no hold is set."
         },
-        exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
             "0:The hold is set.",
             "1:A fault; the message says whether the hold is set.",
             "2:Bad usage or settings; nothing was done."
         })
-final class HoldCommand implements Callable<Integer> {
-    @ParentCommand
-    @SuppressWarnings("NullAway.Init")
-    private Main main;
-
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
-
+final class HoldCommand extends ArchiverCommand {
     @Mixin
     private RestorerOptions options = new RestorerOptions();
 
@@ -68,10 +52,10 @@ final class HoldCommand implements Callable<Integer> {
         RowFilter filter = rows.filter();
         LocalDateTime end = FilterOptions.moment("--until", until);
         Hold hold = options.with(
-                main.environment(),
+                context().environment(),
                 UnaryOperator.identity(),
                 archiver -> archiver.build().holds().hold(filter, end, reason));
-        spec.commandLine().getOut().println(RestoreReport.text(hold));
+        print(RestoreReport.text(hold));
         return 0;
     }
 }

@@ -1,62 +1,31 @@
 package io.usagearchiver.cli;
 
-import io.usagearchiver.ArchiveException;
-import io.usagearchiver.ArchivePair;
-import io.usagearchiver.ArchiveSettings;
-import io.usagearchiver.ConnectionSource;
-import io.usagearchiver.Verifier;
 import io.usagearchiver.quartz.PluginSettings;
-import java.io.PrintWriter;
-import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Callable;
-import org.jooq.DSLContext;
-import org.jooq.SQLDialect;
-import org.jooq.conf.Settings;
-import org.jooq.exception.DataAccessException;
-import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 import org.quartz.SchedulerException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
-import picocli.CommandLine.Spec;
 
 @Command(
         name = "init",
-        mixinStandardHelpOptions = true,
-        sortOptions = false,
-        versionProvider = Main.Version.class,
         description = {
             "Creates what the archiver needs in the database and is not there yet.",
             "That is the ledger, and what the options ask for, in one transaction. Safe to repeat: what stands already"
                     + " is left alone, and needs no right to create.",
             "The first time, it then counts the archive once, as the baseline that 'verify' compares with."
         },
-        exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
             "0:Done, or nothing to do.",
             "1:A fault; nothing was changed.",
             "2:Bad usage or settings; nothing was changed."
         })
-final class InitCommand implements Callable<Integer> {
-    @ParentCommand
-    @SuppressWarnings("NullAway.Init")
-    private Main main;
-
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
-
+final class InitCommand extends ArchiverCommand {
     @Mixin
     private ArchiverOptions options = new ArchiverOptions();
 
@@ -100,110 +69,21 @@ final class InitCommand implements Callable<Integer> {
             throw new BadSettingsException("--role and --restore-role: both are " + role
                     + ", and must be two roles: the archiver's own may take nothing away from the archive");
         }
-        ConfigFile file = options.read(main.environment());
+        ConfigFile file = options.read(context().environment());
         Collection<PluginSettings> archivers = options.plugin() == null
                 ? file.archivers().values()
                 : List.of(file.archiver(options.plugin(), Map.of()));
         String name = dataSource != null
                 ? dataSource
                 : file.archiver(options.plugin(), Map.of()).dataSource();
-        PrintWriter out = spec.commandLine().getOut();
         try (FileDataSource connections = file.dataSource(name)) {
-            create(connections, file.schedulerName()).forEach(out::println);
-            out.flush();
+            SchemaInstaller installer = new SchemaInstaller(role, restoreRole, withUsageTables, withQuartzTables);
+            print(String.join("\n", installer.create(connections, file.schedulerName())));
             archivers.stream()
-                    .map(settings -> baseline(settings.pair(), connections))
+                    .map(settings -> SchemaInstaller.baseline(settings.pair(), connections))
                     .flatMap(Optional::stream)
-                    .forEach(out::println);
-            return 0;
+                    .forEach(this::print);
+            return ExitCode.DONE;
         }
-    }
-
-    /** Creates what is missing. Returns what there is to tell. */
-    private List<String> create(FileDataSource connections, String schedulerName) {
-        try (Connection connection = connections.open()) {
-            return DSL.using(connection, SQLDialect.POSTGRES, new Settings())
-                    .transactionResult(tx -> apply(tx.dsl(), schedulerName));
-        } catch (SQLException e) {
-            throw new ArchiveException("No connection to the database: " + e.getMessage(), e);
-        } catch (ArchiveException e) {
-            throw new ArchiveException("Nothing was changed: " + e.getMessage(), e);
-        } catch (DataAccessException e) {
-            throw new ArchiveException("Nothing was changed: " + FaultReport.rootMessage(e), e);
-        }
-    }
-
-    private List<String> apply(DSLContext tx, String schedulerName) {
-        // First of all: whoever may create in a schema of the search path could have his own function run with our
-        // rights.
-        tx.execute("set local search_path = pg_catalog, pg_temp");
-        // Nodes of a cluster may do this at once; and no lock of a table is worth waiting for without end.
-        tx.execute("set local lock_timeout = '10s'");
-        tx.execute("select pg_advisory_xact_lock(hashtext('usage-archiver init'))");
-        Map<String, String> parameters = new HashMap<>(Map.of("scheduler", schedulerName));
-        List<String> lines = new ArrayList<>();
-        if (withUsageTables) {
-            lines.addAll(SqlScript.read("01-usage-tables.sql", parameters).apply(tx));
-        }
-        lines.addAll(SqlScript.read("02-ledger.sql", parameters).apply(tx));
-        if (withQuartzTables) {
-            lines.addAll(SqlScript.read("03-quartz-tables.sql", parameters).apply(tx));
-        }
-        if (role != null) {
-            requireRoleAndUsageTables(tx, role);
-            parameters.put("role", role);
-            lines.addAll(SqlScript.read("04-grants.sql", parameters).apply(tx));
-            if (exists(tx, "public.qrtz_locks")) {
-                lines.addAll(SqlScript.read("05-quartz-grants.sql", parameters).apply(tx));
-            }
-        }
-        if (restoreRole != null) {
-            requireRoleAndUsageTables(tx, restoreRole);
-            parameters.put("role", restoreRole);
-            lines.addAll(SqlScript.read("06-restore-grants.sql", parameters).apply(tx));
-        }
-        lines.addAll(SqlScript.read("07-status.sql", parameters).apply(tx));
-        lines.addAll(withoutBacklog(tx));
-        return lines;
-    }
-
-    /** Why the view shows no backlog, where the role may not give the function to the owner of the hot table. */
-    private static List<String> withoutBacklog(DSLContext tx) {
-        return tx.fetch("""
-                select format('usage_archive_status shows no backlog: as a superuser, ALTER FUNCTION %s OWNER TO %I', f.oid::regprocedure, o.rolname)
-                from pg_catalog.pg_class t join pg_catalog.pg_roles o on o.oid = t.relowner
-                join pg_catalog.pg_proc f on f.oid = to_regprocedure('public.usage_archive_backlog(timestamp)')
-                where t.oid = to_regclass('public.model_usage_details') and t.relowner <> f.proowner""").getValues(0, String.class);
-    }
-
-    /** Takes the baseline of a pair; in a transaction of its own, since it can take long. Returns what there is to tell. */
-    private static Optional<String> baseline(ArchivePair<?> pair, ConnectionSource connections) {
-        Verifier verifier = new Verifier(pair, connections, ArchiveSettings.defaults());
-        try {
-            return verifier.takeBaseline()
-                    .map(taken -> String.format(
-                            Locale.ROOT, "baseline of %s: %,d rows are archived", taken.table(), taken.archivedRows()));
-        } catch (ArchiveException e) {
-            return Optional.of(
-                    String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
-        }
-    }
-
-    private static void requireRoleAndUsageTables(DSLContext tx, String role) {
-        if (!tx.fetchExists(DSL.selectOne().from("pg_catalog.pg_roles").where("rolname = {0}", DSL.val(role)))) {
-            throw new ArchiveException("there is no role " + role + "; create it first", null);
-        }
-        for (String table : List.of("public.model_usage_details", "public.model_usage_details_archive")) {
-            if (!exists(tx, table)) {
-                throw new ArchiveException(
-                        "there is no table " + table + " to grant rights on; --with-usage-tables creates it, where no"
-                                + " application does",
-                        null);
-            }
-        }
-    }
-
-    private static boolean exists(DSLContext tx, String table) {
-        return tx.fetchExists(DSL.selectOne().where("to_regclass({0}) is not null", DSL.val(table)));
     }
 }

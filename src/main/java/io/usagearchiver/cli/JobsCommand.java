@@ -8,41 +8,25 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
 import org.quartz.impl.StdSchedulerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
-import picocli.CommandLine.Spec;
 
 @Command(
         name = "jobs",
-        mixinStandardHelpOptions = true,
-        sortOptions = false,
-        versionProvider = Main.Version.class,
         description = {
             "Lists the archivers' jobs in the job store of FILE, and which of them have a plugin in FILE.",
             "A job whose plugin was renamed or removed is fired by its old settings until it is removed."
         },
-        exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {"0:Done.", "1:A fault.", "2:Bad usage or settings, or there is no such job; nothing was done."})
-final class JobsCommand implements Callable<Integer> {
+final class JobsCommand extends ArchiverCommand {
     private static final List<String> HEADINGS =
             List.of("JOB", "TABLE", "DATA SOURCE", "MONTHS", "NEXT FIRING (UTC)", "PLUGIN");
     private static final List<Integer> RIGHT = List.of(3);
-
-    @ParentCommand
-    @SuppressWarnings("NullAway.Init")
-    private Main main;
-
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
 
     @Mixin
     private ConfigOption option = new ConfigOption();
@@ -58,7 +42,7 @@ final class JobsCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws SchedulerException {
-        ConfigFile file = option.read(main.environment());
+        ConfigFile file = option.read(context().environment());
         Set<String> plugins = file.plugins();
         if (remove != null && plugins.contains(remove)) {
             throw new BadSettingsException(
@@ -68,7 +52,7 @@ final class JobsCommand implements Callable<Integer> {
         Scheduler scheduler = new StdSchedulerFactory(file.jobStore()).getScheduler();
         try {
             List<StoredJob> jobs = StoredJob.all(scheduler);
-            spec.commandLine().getOut().println(remove == null ? text(jobs, plugins) : remove(scheduler, jobs, remove));
+            print(remove == null ? text(jobs, plugins) : remove(scheduler, jobs, remove));
         } finally {
             scheduler.shutdown();
         }

@@ -6,13 +6,11 @@ import io.usagearchiver.Archiver;
 import io.usagearchiver.metrics.SweepMetrics;
 import io.usagearchiver.quartz.PluginSettings;
 import io.usagearchiver.quartz.SweepListeners;
-import java.io.PrintWriter;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 import org.quartz.JobExecutionContext;
@@ -24,36 +22,21 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
-import picocli.CommandLine.Spec;
 
 @Command(
         name = "node",
-        mixinStandardHelpOptions = true,
-        sortOptions = false,
-        versionProvider = Main.Version.class,
         description = {
             "Runs a scheduler node of the cluster in FILE until SIGTERM or SIGINT.",
             "On the signal a running batch commits; a statement that still runs after 2 s is cancelled."
         },
-        exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
             "0:Ended by a signal, within 5 s.",
             "1:The scheduler did not start.",
             "2:Bad usage or settings; nothing was done."
         })
-final class NodeCommand implements Callable<Integer> {
+final class NodeCommand extends ArchiverCommand {
     private static final int MAX_PORT = 65535;
-
-    @ParentCommand
-    @SuppressWarnings("NullAway.Init")
-    private Main main;
-
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
 
     @Mixin
     private ConfigOption option = new ConfigOption();
@@ -77,7 +60,7 @@ final class NodeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws SchedulerException, InterruptedException {
-        ConfigFile file = option.read(main.environment());
+        ConfigFile file = option.read(context().environment());
         Map<String, PluginSettings> archivers = file.archivers();
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         SweepMetrics metrics = new SweepMetrics(registry);
@@ -90,11 +73,9 @@ final class NodeCommand implements Callable<Integer> {
                 SweepListeners.add(scheduler, archiver.name(), metrics);
                 SweepListeners.add(scheduler, archiver.name(), archiver);
             }
-            main.termination().onSignal(signal::countDown);
+            context().termination().onSignal(signal::countDown);
             if (server != null) {
-                PrintWriter out = spec.commandLine().getOut();
-                out.println("Serving " + server.url() + "/metrics and " + server.url() + "/health");
-                out.flush();
+                print("Serving " + server.url() + "/metrics and " + server.url() + "/health");
             }
             scheduler.start();
             signal.await();

@@ -4,43 +4,26 @@ import io.usagearchiver.Plan;
 import io.usagearchiver.Planner;
 import io.usagearchiver.StopSignal;
 import io.usagearchiver.quartz.PluginSettings;
-import java.io.PrintWriter;
 import java.sql.SQLException;
-import java.util.concurrent.Callable;
 import org.quartz.SchedulerException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
-import picocli.CommandLine.Spec;
 
 @Command(
         name = "plan",
-        mixinStandardHelpOptions = true,
-        sortOptions = false,
-        versionProvider = Main.Version.class,
         description = {
             "Tells what a sweep would do now, and whether it could. Changes nothing.",
             "How many rows are expired and of which months, how long a sweep may take, whether indexes, tables and rights"
                     + " are as they should be, which rows would be kept back, and what around the tables could slow it"
                     + " down. Works on a standby and on a read-only database, too, with the rights of a sweep or less."
         },
-        exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
             "0:A sweep would be let through. On a standby: on the primary.",
             "1:A sweep would fail, since the tables do not allow it or rights are missing; or a fault.",
             "2:Bad usage or settings."
         })
-final class PlanCommand implements Callable<Integer> {
-    @ParentCommand
-    @SuppressWarnings("NullAway.Init")
-    private Main main;
-
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
-
+final class PlanCommand extends ArchiverCommand {
     @Mixin
     private ArchiverOptions options = new ArchiverOptions();
 
@@ -64,16 +47,13 @@ final class PlanCommand implements Callable<Integer> {
         if (countLimit < 0) {
             throw new BadSettingsException("--count-limit " + countLimit + ": must be 0 or more rows");
         }
-        ConfigFile file = options.read(main.environment());
+        ConfigFile file = options.read(context().environment());
         PluginSettings settings = file.archiver(options.plugin(), overrides.byName());
-        StopSignal stop = new StopSignal();
-        main.termination().onSignal(stop::request);
+        StopSignal stop = stopSignal();
         try (FileDataSource connections = file.dataSource(settings.dataSource())) {
             Plan plan = new Planner(settings.pair(), connections, settings.archive()).plan(countLimit, stop);
-            PrintWriter out = spec.commandLine().getOut();
-            out.println(json ? PlanReport.json(plan) : PlanReport.text(plan));
-            out.flush();
-            return plan.allowsSweep() ? 0 : Main.FAULT;
+            print(json ? PlanReport.json(plan) : PlanReport.text(plan));
+            return plan.allowsSweep() ? 0 : ExitCode.FAULT;
         }
     }
 }

@@ -8,31 +8,21 @@ import io.usagearchiver.RowFilter;
 import io.usagearchiver.StopSignal;
 import io.usagearchiver.SweepFailedException;
 import io.usagearchiver.SweepStoppedException;
-import java.io.PrintWriter;
-import java.io.Writer;
 import java.sql.SQLException;
 import java.time.LocalDateTime;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.quartz.SchedulerException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
-import picocli.CommandLine.Spec;
 
 @Command(
         name = "restore",
-        mixinStandardHelpOptions = true,
-        sortOptions = false,
-        versionProvider = Main.Version.class,
         description = {
             "Moves archived rows back into the hot table, with the ids that they had.",
             "They are expired still: a hold on the same rows, set first, keeps sweeps from taking them again until it"
                     + " ends. Sweeps that begin meanwhile end BUSY."
         },
-        exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
             "0:No matching row is left in the archive; or a dry run.",
             "1:A fault; what was committed before it stands, and so does the hold.",
@@ -40,18 +30,7 @@ import picocli.CommandLine.Spec;
             "3:Stopped before it was finished, or another restore holds the table.",
             "4:Finished, but rows were kept back (in conflict, or rejected)."
         })
-final class RestoreCommand implements Callable<Integer> {
-    private static final int NOT_FINISHED = 3;
-    private static final int KEPT_BACK = 4;
-
-    @ParentCommand
-    @SuppressWarnings("NullAway.Init")
-    private Main main;
-
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
-
+final class RestoreCommand extends ArchiverCommand {
     @Mixin
     private RestorerOptions options = new RestorerOptions();
 
@@ -94,7 +73,7 @@ final class RestoreCommand implements Callable<Integer> {
             throw new BadSettingsException("Until when are the rows to stay in the hot table? Give --hold-until.");
         }
         return options.with(
-                main.environment(),
+                context().environment(),
                 this::withBatchSize,
                 archiver -> until == null || dryRun ? preview(archiver, filter) : restore(archiver, filter, until));
     }
@@ -110,16 +89,13 @@ final class RestoreCommand implements Callable<Integer> {
     }
 
     private int restore(Archiver.Builder archiver, RowFilter filter, LocalDateTime until) {
-        StopSignal stop = new StopSignal();
-        main.termination().onSignal(stop::request);
-        boolean watched = main.terminal() && !json;
-        PrintWriter terminal = watched ? spec.commandLine().getOut() : new PrintWriter(Writer.nullWriter());
+        StopSignal stop = stopSignal();
         RestoreResult result;
-        try (ProgressLine progress = new ProgressLine(terminal, RestoreReport::progress)) {
+        try (ProgressLine progress = new ProgressLine(terminal(json), RestoreReport::progress)) {
             result = archiver.listener(progress).build().restore(filter, until, reason, stop);
         } catch (SweepStoppedException e) {
-            spec.commandLine().getErr().println(e.getMessage());
-            return NOT_FINISHED;
+            err().println(e.getMessage());
+            return ExitCode.INCOMPLETE;
         } catch (SweepFailedException e) {
             if (e.result() != null) {
                 RestoreResult failed = new RestoreResult(e.result(), e.hold());
@@ -128,15 +104,6 @@ final class RestoreCommand implements Callable<Integer> {
             throw e;
         }
         print(json ? RestoreReport.json(result) : RestoreReport.text(result, filter));
-        return switch (result.counts().stopReason()) {
-            case DRAINED -> result.counts().keptRowsBack() ? KEPT_BACK : 0;
-            case FAILED -> Main.FAULT;
-            default -> NOT_FINISHED;
-        };
-    }
-
-    private void print(String text) {
-        spec.commandLine().getOut().println(text);
-        spec.commandLine().getOut().flush();
+        return ExitCode.of(result.counts());
     }
 }

@@ -8,19 +8,13 @@ import java.nio.charset.StandardCharsets;
 import java.sql.ResultSet;
 import java.sql.Statement;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
-import org.jooq.Condition;
 import org.jooq.DSLContext;
-import org.jooq.Field;
 import org.jooq.exception.DataAccessException;
-import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,14 +24,6 @@ import org.jspecify.annotations.Nullable;
  * <p>The transaction and its search path are the caller's, who has to keep objects of others off it.
  */
 final class SqlScript {
-    // The statements of sql/, white space folded. Anything else there is executed each time.
-    private static final Pattern TABLE = Pattern.compile("CREATE TABLE IF NOT EXISTS (\\S+) .*");
-    private static final Pattern INDEX =
-            Pattern.compile("CREATE (?:UNIQUE )?INDEX IF NOT EXISTS (\\w+) ON (\\w+)\\.\\w+ .*");
-    private static final Pattern CHECK =
-            Pattern.compile("ALTER TABLE (\\S+) DROP CONSTRAINT IF EXISTS (\\w+), ADD CONSTRAINT \\2 CHECK"
-                    + " \\((.+)\\)(?: NOT VALID)?");
-    private static final Pattern LITERAL = Pattern.compile("'[^']*'");
     /** What is missing is told by a query, as statements. */
     private static final Pattern MISSING = Pattern.compile(
             "DO \\$\\$ DECLARE missing text; BEGIN FOR missing IN (.+) LOOP EXECUTE missing; END LOOP; END \\$\\$");
@@ -47,13 +33,7 @@ final class SqlScript {
     private static final Pattern END = Pattern.compile(
             ";(?=(?:" + WITHOUT_QUOTES + "\\$\\$" + WITHOUT_QUOTES + "\\$\\$)*+" + WITHOUT_QUOTES + "\\z)");
 
-    private static final Pattern COLUMN = Pattern.compile("ALTER TABLE (\\S+) ADD COLUMN IF NOT EXISTS (\\w+) .*");
-    private static final Pattern GRANT = Pattern.compile("GRANT (.+) ON (SCHEMA )?(\\S+) TO :\"role\"");
-    private static final Pattern REVOKE = Pattern.compile("REVOKE (.+) ON (\\S+) FROM :\"role\"");
     private static final Pattern INSERT = Pattern.compile("INSERT INTO (\\S+) .*");
-    private static final Pattern PRIVILEGE = Pattern.compile("(\\w+)(?: \\(([\\w, ]+)\\))?");
-    /** Of a list of privileges, not of the columns of one. */
-    private static final Pattern COMMA = Pattern.compile(", (?![^(]*\\))");
     /** What a file does about the transaction and the search path. */
     private static final Pattern CALLERS_PART = Pattern.compile("BEGIN|COMMIT|SELECT pg_catalog\\.set_config\\(.*");
 
@@ -64,11 +44,13 @@ final class SqlScript {
     private final String name;
     private final List<String> statements;
     private final Map<String, String> parameters;
+    private final StandingObjects standing;
 
     private SqlScript(String name, List<String> statements, Map<String, String> parameters) {
         this.name = name;
         this.statements = statements;
         this.parameters = parameters;
+        this.standing = new StandingObjects(parameters.getOrDefault("role", ""));
     }
 
     /**
@@ -119,7 +101,7 @@ final class SqlScript {
                 }
                 left++;
                 lines.add("  not replaced: " + replacement.object() + " belongs to " + owner + "; apply sql/" + name
-                        + " as that role or as a superuser (" + FaultReport.rootMessage(e) + ")");
+                        + " as that role or as a superuser (" + RootCause.message(e) + ")");
             }
         }
         lines.add(
@@ -138,107 +120,9 @@ final class SqlScript {
             return parts;
         }
         String sql = withParameters(statement);
-        boolean effect = !stands(tx, statement)
+        boolean effect = !standing.includes(tx, statement)
                 && (execute(tx, sql) > 0 || !INSERT.matcher(statement).matches());
         return effect ? List.of(describe(sql)) : List.of();
-    }
-
-    private boolean stands(DSLContext tx, String statement) {
-        Matcher table = TABLE.matcher(statement);
-        if (table.matches()) {
-            return exists(tx, table.group(1));
-        }
-        Replacement replacement = Replacement.of(statement);
-        if (replacement != null) {
-            return replacement.stands(tx);
-        }
-        Matcher index = INDEX.matcher(statement);
-        if (index.matches()) {
-            return exists(tx, index.group(2) + "." + index.group(1));
-        }
-        Matcher check = CHECK.matcher(statement);
-        if (check.matches()) {
-            // Each definition has the empty text in it: without a value, that there is such a constraint is enough.
-            return Stream.concat(
-                            Stream.of(""),
-                            LITERAL.matcher(check.group(3)).results().map(MatchResult::group))
-                    .allMatch(literal -> checks(tx, check, literal));
-        }
-        Matcher column = COLUMN.matcher(statement);
-        if (column.matches()) {
-            return hasColumn(tx, column.group(1), column.group(2));
-        }
-        Matcher grant = GRANT.matcher(statement);
-        if (grant.matches()) {
-            return granted(tx, COMMA.split(grant.group(1)), grant.group(2) != null, grant.group(3));
-        }
-        Matcher revoke = REVOKE.matcher(statement);
-        return revoke.matches() && revoked(tx, revoke.group(1).split(", "), revoke.group(2));
-    }
-
-    private static boolean exists(DSLContext tx, String relation) {
-        return holds(tx, DSL.condition("to_regclass({0}) is not null", DSL.val(relation)));
-    }
-
-    /**
-     * Whether the constraint that a statement replaces is there, knows a value of its list, and compares by no operator of
-     * others.
-     */
-    private static boolean checks(DSLContext tx, Matcher check, String literal) {
-        return holds(
-                tx,
-                DSL.condition(
-                        "exists (select from pg_catalog.pg_constraint where conrelid = to_regclass({0}) and conname = {1}"
-                                + " and position({2} in pg_get_constraintdef(oid)) > 0"
-                                + " and position('OPERATOR(' in pg_get_constraintdef(oid)) = 0)",
-                        DSL.val(check.group(1)), DSL.val(check.group(2)), DSL.val(literal)));
-    }
-
-    private static boolean hasColumn(DSLContext tx, String table, String column) {
-        return holds(
-                tx,
-                DSL.condition(
-                        "exists (select from pg_catalog.pg_attribute where attrelid = to_regclass({0})"
-                                + " and attname = {1} and not attisdropped)",
-                        DSL.val(table), DSL.val(column)));
-    }
-
-    private boolean granted(DSLContext tx, String[] privileges, boolean schema, String object) {
-        return Arrays.stream(privileges).allMatch(text -> {
-            Matcher privilege = PRIVILEGE.matcher(text);
-            if (!privilege.matches()) {
-                throw new IllegalStateException(name + ": not a privilege: " + text);
-            }
-            String columns = privilege.group(2);
-            return Stream.of(columns == null ? new String[] {""} : columns.split(", "))
-                    .allMatch(column -> granted(tx, privilege.group(1), schema, object, column));
-        });
-    }
-
-    private boolean granted(DSLContext tx, String privilege, boolean schema, String object, String column) {
-        List<Field<?>> arguments = new ArrayList<>(List.of(DSL.val(parameters.get("role")), DSL.val(object)));
-        if (!column.isEmpty()) {
-            arguments.add(DSL.val(column));
-        }
-        arguments.add(DSL.val(privilege));
-        String of = !column.isEmpty() ? "column" : schema ? "schema" : "table";
-        return holds(tx, DSL.condition("has_" + of + "_privilege({0})", DSL.list(arguments)));
-    }
-
-    /** Whether the role was not granted any of these privileges on the whole table; its owner has them anyhow. */
-    private boolean revoked(DSLContext tx, String[] privileges, String table) {
-        return holds(
-                tx,
-                DSL.condition(
-                        "not exists (select from pg_catalog.pg_class c cross join aclexplode(c.relacl) acl"
-                                + " join pg_catalog.pg_roles r on r.oid = acl.grantee"
-                                + " where c.oid = to_regclass({0}) and r.rolname = {1} and r.oid <> c.relowner"
-                                + " and acl.privilege_type = any ({2}))",
-                        DSL.val(table), DSL.val(parameters.get("role")), DSL.val(privileges)));
-    }
-
-    private static boolean holds(DSLContext tx, Condition condition) {
-        return tx.fetchExists(DSL.selectOne().where(condition));
     }
 
     private static List<String> query(DSLContext tx, String sql) {
@@ -264,7 +148,7 @@ final class SqlScript {
             });
         } catch (DataAccessException e) {
             String hint = isForbidden(e) ? "; --data-source names one whose role may, such as the owner's" : "";
-            throw new ArchiveException(describe(sql) + ": " + FaultReport.rootMessage(e) + hint, e);
+            throw new ArchiveException(describe(sql) + ": " + RootCause.message(e) + hint, e);
         }
     }
 
@@ -274,7 +158,7 @@ final class SqlScript {
 
     /** What a statement does, in a few words. */
     private static String describe(String sql) {
-        if (CHECK.matcher(sql).matches()) {
+        if (StandingObjects.CHECK.matcher(sql).matches()) {
             return sql.replaceAll(" DROP CONSTRAINT.*, ADD (CONSTRAINT \\w+) .*", " REPLACE $1");
         }
         if (sql.startsWith("GRANT") || sql.startsWith("REVOKE") || sql.startsWith("ALTER FUNCTION")) {
@@ -284,7 +168,7 @@ final class SqlScript {
         if (replacement != null) {
             return replacement.toString();
         }
-        Matcher column = COLUMN.matcher(sql);
+        Matcher column = StandingObjects.COLUMN.matcher(sql);
         return column.matches()
                 ? "ALTER TABLE " + column.group(1) + " ADD COLUMN " + column.group(2)
                 : sql.replaceAll(" IF NOT EXISTS| \\(.*", "");

@@ -6,28 +6,18 @@ import io.usagearchiver.SweepFailedException;
 import io.usagearchiver.SweepResult;
 import io.usagearchiver.SweepStoppedException;
 import io.usagearchiver.quartz.PluginSettings;
-import java.io.PrintWriter;
-import java.io.Writer;
 import java.sql.SQLException;
-import java.util.concurrent.Callable;
 import org.quartz.SchedulerException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
-import picocli.CommandLine.Spec;
 
 @Command(
         name = "sweep",
-        mixinStandardHelpOptions = true,
-        sortOptions = false,
-        versionProvider = Main.Version.class,
         description = {
             "Moves the expired rows now, with the settings of the archiver plugin in FILE.",
             "Safe beside a running cluster: the newer sweep takes over from the older one."
         },
-        exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
             "0:Drained: no expired row is left.",
             "1:A fault; what was committed before it stands.",
@@ -35,18 +25,7 @@ import picocli.CommandLine.Spec;
             "3:Stopped before it was drained.",
             "4:Drained, but rows were kept back (in conflict, or rejected)."
         })
-final class SweepCommand implements Callable<Integer> {
-    private static final int NOT_DRAINED = 3;
-    private static final int KEPT_BACK = 4;
-
-    @ParentCommand
-    @SuppressWarnings("NullAway.Init")
-    private Main main;
-
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
-
+final class SweepCommand extends ArchiverCommand {
     @Mixin
     private ArchiverOptions options = new ArchiverOptions();
 
@@ -58,21 +37,20 @@ final class SweepCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws SchedulerException, SQLException {
-        if (main.terminal()) {
+        if (context().terminal()) {
             // For logback.xml: the line on the terminal tells the progress.
             System.setProperty("usagearchiver.log.progress", "WARN");
         }
-        ConfigFile file = options.read(main.environment());
+        ConfigFile file = options.read(context().environment());
         PluginSettings settings = file.archiver(options.plugin(), overrides.byName());
-        StopSignal stop = new StopSignal();
-        main.termination().onSignal(stop::request);
+        StopSignal stop = stopSignal();
         try (FileDataSource connections = file.dataSource(settings.dataSource())) {
             SweepResult result = sweep(settings, connections, stop);
             print(result);
-            return exitCode(result);
+            return ExitCode.of(result);
         } catch (SweepStoppedException e) {
-            spec.commandLine().getErr().println(e.getMessage());
-            return NOT_DRAINED;
+            err().println(e.getMessage());
+            return ExitCode.INCOMPLETE;
         } catch (SweepFailedException e) {
             if (e.result() != null) {
                 print(e.result());
@@ -82,9 +60,7 @@ final class SweepCommand implements Callable<Integer> {
     }
 
     private SweepResult sweep(PluginSettings settings, FileDataSource connections, StopSignal stop) {
-        boolean watched = main.terminal() && !json;
-        PrintWriter out = spec.commandLine().getOut();
-        try (ProgressLine progress = new ProgressLine(watched ? out : new PrintWriter(Writer.nullWriter()))) {
+        try (ProgressLine progress = new ProgressLine(terminal(json))) {
             return Archiver.builder(settings.pair(), connections)
                     .settings(settings.archive())
                     .firedBy("command line")
@@ -95,16 +71,6 @@ final class SweepCommand implements Callable<Integer> {
     }
 
     private void print(SweepResult result) {
-        PrintWriter out = spec.commandLine().getOut();
-        out.println(json ? Report.json(result) : Report.text(result));
-        out.flush();
-    }
-
-    private static int exitCode(SweepResult result) {
-        return switch (result.stopReason()) {
-            case DRAINED -> result.keptRowsBack() ? KEPT_BACK : 0;
-            case FAILED -> Main.FAULT;
-            default -> NOT_DRAINED;
-        };
+        print(json ? Report.json(result) : Report.text(result));
     }
 }

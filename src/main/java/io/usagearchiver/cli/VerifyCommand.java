@@ -8,20 +8,13 @@ import java.io.PrintWriter;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import org.quartz.SchedulerException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
-import picocli.CommandLine.Spec;
 
 @Command(
         name = "verify",
-        mixinStandardHelpOptions = true,
-        sortOptions = false,
-        versionProvider = Main.Version.class,
         description = {
             "Holds the hot table, the archive and the ledger against each other. Changes nothing.",
             "No id may be in both tables; nothing may be archived that is younger than the newest cutoff of all sweeps; and"
@@ -30,7 +23,6 @@ import picocli.CommandLine.Spec;
             "It reads the tables' key indexes and counts the archive, in one snapshot, so that it holds also while a sweep"
                     + " runs. What that costs is told before it begins. While it runs, rows that are deleted stay on disk."
         },
-        exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
             "0:All of it holds.",
             "1:A fault, or it took too long; nothing is known.",
@@ -38,18 +30,7 @@ import picocli.CommandLine.Spec;
             "3:What could be compared holds, but there is no baseline: sums were not compared.",
             "4:Something does not hold; it is listed."
         })
-final class VerifyCommand implements Callable<Integer> {
-    private static final int INCOMPLETE = 3;
-    private static final int FINDINGS = 4;
-
-    @ParentCommand
-    @SuppressWarnings("NullAway.Init")
-    private Main main;
-
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
-
+final class VerifyCommand extends ArchiverCommand {
     @Mixin
     private ArchiverOptions options = new ArchiverOptions();
 
@@ -69,12 +50,10 @@ final class VerifyCommand implements Callable<Integer> {
     @Override
     public Integer call() throws SchedulerException, SQLException {
         Duration limit = limit();
-        ConfigFile file = options.read(main.environment());
+        ConfigFile file = options.read(context().environment());
         PluginSettings settings = file.archiver(options.plugin(), Map.of());
-        PrintWriter out = spec.commandLine().getOut();
-        PrintWriter beforehand = json ? spec.commandLine().getErr() : out;
-        StopSignal stop = new StopSignal();
-        main.termination().onSignal(stop::request);
+        PrintWriter beforehand = json ? err() : out();
+        StopSignal stop = stopSignal();
         try (FileDataSource connections = file.dataSource(settings.dataSource())) {
             Verification verification = new Verifier(settings.pair(), connections, settings.archive())
                     .verify(
@@ -84,9 +63,8 @@ final class VerifyCommand implements Callable<Integer> {
                                 beforehand.flush();
                             },
                             stop);
-            out.println(json ? VerificationReport.json(verification) : VerificationReport.text(verification));
-            out.flush();
-            return !verification.clean() ? FINDINGS : verification.complete() ? 0 : INCOMPLETE;
+            print(json ? VerificationReport.json(verification) : VerificationReport.text(verification));
+            return !verification.clean() ? ExitCode.FINDINGS : verification.complete() ? 0 : ExitCode.INCOMPLETE;
         }
     }
 

@@ -25,7 +25,7 @@ record CommandRun(int exitCode, String out, String err) {
             Termination termination, Map<String, String> environment, boolean terminal, String... arguments) {
         StringWriter out = new StringWriter();
         StringWriter err = new StringWriter();
-        int exitCode = Main.commandLine(termination, environment::get, terminal)
+        int exitCode = Main.commandLine(new CliContext(termination, environment::get, terminal))
                 .setColorScheme(Help.defaultColorScheme(Ansi.OFF))
                 .setOut(new PrintWriter(out))
                 .setErr(new PrintWriter(err))

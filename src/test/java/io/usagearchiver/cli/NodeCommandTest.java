@@ -264,9 +264,10 @@ class NodeCommandTest {
                     db,
                     "org.quartz.scheduler.instanceName = node-command-test-" + db.name(),
                     SampleConfig.archiver("cron") + " = 0 0 1 1 *");
-            exitCode = CompletableFuture.supplyAsync(() -> Main.commandLine(termination, name -> null, false)
-                    .setOut(new PrintWriter(out))
-                    .execute("node", "--config", file, "--metrics-port", "0"));
+            exitCode = CompletableFuture.supplyAsync(
+                    () -> Main.commandLine(new CliContext(termination, name -> null, false))
+                            .setOut(new PrintWriter(out))
+                            .execute("node", "--config", file, "--metrics-port", "0"));
             url = await().atMost(Duration.ofSeconds(30))
                     .until(() -> SERVING.matcher(out.toString()), Matcher::matches)
                     .group(1);
