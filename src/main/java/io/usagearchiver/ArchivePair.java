@@ -65,9 +65,9 @@ public final class ArchivePair<K> {
                         "table " + table.getName() + " has no schema: generate it with its schema's name");
             }
         }
-        if (Shape.qualified(hot).equals(Shape.qualified(archive))) {
+        if (TableName.qualified(hot).equals(TableName.qualified(archive))) {
             throw new IllegalArgumentException(
-                    "table " + Shape.name(hot) + " is both hot table and archive: they must be two");
+                    "table " + TableName.name(hot) + " is both hot table and archive: they must be two");
         }
         if (key.stream().map(TableField::getName).distinct().count() < key.size()) {
             throw new IllegalArgumentException("key of table " + hot.getName() + " has a column twice: "

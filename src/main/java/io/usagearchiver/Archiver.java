@@ -32,7 +32,7 @@ public final class Archiver {
 
     private Archiver(Builder builder) {
         pair = builder.pair;
-        table = Shape.name(pair.hot());
+        table = TableName.name(pair.hot());
         connections = builder.connections;
         settings = builder.settings;
         listeners = List.copyOf(builder.listeners);

@@ -51,11 +51,11 @@ final class Batch {
     Batch(ArchivePair<?> pair, Direction direction, Shape shape, Ledger ledger) {
         this.source = direction.source(pair);
         this.target = direction.target(pair);
-        this.onlySource = Shape.only(source);
-        this.onlyTarget = Shape.only(target);
+        this.onlySource = TableName.only(source);
+        this.onlyTarget = TableName.only(target);
         this.sourceKey = Key.of(source, pair);
         this.targetKey = Key.of(target, pair);
-        this.sourceRow = DSL.field(Shape.qualified(source).append("ctid"));
+        this.sourceRow = DSL.field(TableName.qualified(source).append("ctid"));
         this.shape = shape;
         this.ledger = ledger;
     }
@@ -124,7 +124,7 @@ final class Batch {
         if (rows > candidates.size()
                 || new HashSet<>(found.present()).size() < found.present().size()) {
             throw new MiscountException(
-                    rows + " rows of " + Shape.name(source) + " were locked for " + candidates.size()
+                    rows + " rows of " + TableName.name(source) + " were locked for " + candidates.size()
                             + (candidates.size() == 1 ? " key" : " keys") + ": more than one row has the same key");
         }
         return found;
@@ -178,7 +178,7 @@ final class Batch {
     private void requireAll(String what, int count, int rows) {
         if (count != rows) {
             throw new MiscountException(
-                    rows + " rows of " + Shape.name(source) + " were to be " + what + ", but " + count
+                    rows + " rows of " + TableName.name(source) + " were to be " + what + ", but " + count
                             + " were: more than one row has the same key, or something acts on the tables that the schema"
                             + " check does not know");
         }

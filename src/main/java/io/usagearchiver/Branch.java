@@ -75,7 +75,7 @@ final class Branch {
             Condition otherwise,
             Condition otherwiseEstimable) {
         List<Field<?>> ages = new ArrayList<>();
-        pair.ages().forEach(age -> ages.add(Shape.column(table, age)));
+        pair.ages().forEach(age -> ages.add(TableName.column(table, age)));
         return IntStream.range(0, ages.size())
                 .mapToObj(index -> {
                     Field<?> age = ages.get(index);
@@ -138,7 +138,7 @@ final class Branch {
     /** What {@link #page} reads. */
     Select<?> pageQuery(DSLContext dsl, @Nullable Page cursor, int limit) {
         return dsl.select(key.text().as("key"), NaiveUtc.naive(age).as("age"))
-                .from(Shape.only(table))
+                .from(TableName.only(table))
                 .where(wanted)
                 .and(cursor == null ? DSL.noCondition() : behind(cursor))
                 .orderBy(order())
@@ -167,7 +167,7 @@ final class Branch {
                 ? DSL.noCondition()
                 : DSL.condition("{0} not in (select unnest({1}))", key.text(), Key.array(keptBack));
         return dsl.fetchExists(DSL.selectOne()
-                .from(Shape.only(table))
+                .from(TableName.only(table))
                 .where(wanted)
                 .and(other)
                 .orderBy(order().get(0))
@@ -180,7 +180,7 @@ final class Branch {
      */
     static @Nullable Long estimate(DSLContext dsl, List<Branch> branches) {
         for (Branch branch : branches) {
-            Name table = Shape.qualified(branch.table);
+            Name table = TableName.qualified(branch.table);
             boolean known = dsl.fetchSingle(
                             "select exists (select from pg_catalog.pg_stats where schemaname = {0} and tablename = {1}"
                                     + " and attname = {2})",
@@ -194,7 +194,7 @@ final class Branch {
         }
         return branches.stream()
                 .mapToLong(branch -> Math.round(dsl.explain(
-                                dsl.selectOne().from(Shape.only(branch.table)).where(branch.estimable))
+                                dsl.selectOne().from(TableName.only(branch.table)).where(branch.estimable))
                         .rows()))
                 .sum();
     }
@@ -202,7 +202,7 @@ final class Branch {
     /** How many rows are wanted, counted up to a limit. */
     long count(DSLContext dsl, long limit) {
         Table<?> rows = dsl.selectOne()
-                .from(Shape.only(table))
+                .from(TableName.only(table))
                 .where(wanted)
                 .orderBy(order().get(0))
                 .limit(DSL.inline(limit))

@@ -1,5 +1,6 @@
 package io.usagearchiver;
 
+import java.util.List;
 import org.jooq.Table;
 
 /** Which way rows go between the tables of a pair. The names are those in the ledger. */
@@ -37,6 +38,19 @@ enum Direction {
     /** What a run in this direction is called within a sentence. */
     String word() {
         return word;
+    }
+
+    /**
+     * What is thrown when rows must not go this way.
+     *
+     * @param remains what stands all the same, behind the differences
+     */
+    SchemaDriftException drift(String table, List<String> differences, String remains) {
+        String head = this == ARCHIVE
+                ? "Archival of " + table + " is disabled, because the database does not allow it:"
+                : "No row of " + table + " can be restored, because the database does not allow it:";
+        return new SchemaDriftException(
+                head + "\n  - " + String.join("\n  - ", differences) + remains, differences);
     }
 
     /** What it is called at the beginning of one. */

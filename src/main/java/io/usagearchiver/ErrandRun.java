@@ -64,7 +64,8 @@ final class ErrandRun {
             }
         } catch (DataAccessException | ConnectionLostException | StoppedException e) {
             if (session.isToStop()) {
-                throw new SweepStoppedException(direction, context.table(), e);
+                throw new SweepStoppedException(
+"A " + direction.word() + " of " + context.table() + " was asked to stop before it began", e);
             }
             throw new SweepFailedException(
                     "A " + direction.word() + " of " + context.table() + " could not begin: " + Faults.message(e),
@@ -117,7 +118,7 @@ final class ErrandRun {
         if (fault instanceof SchemaDriftException drift) {
             return hold == null
                     ? drift
-                    : new SchemaDriftException(direction, context.table(), drift.differences(), remains);
+                    : direction.drift(context.table(), drift.differences(), remains);
         }
         return new SweepFailedException(ledger + " failed: " + message, fault, result, hold);
     }

@@ -75,7 +75,7 @@ final class EstimatedRows {
     }
 
     private long rows(Condition condition) {
-        return Explained.of(tx, tx.selectOne().from(Shape.only(pair.hot())).where(condition))
+        return Explained.of(tx, tx.selectOne().from(TableName.only(pair.hot())).where(condition))
                 .rows();
     }
 }

@@ -97,7 +97,7 @@ final class ExpiredRows {
                     shape,
                     tx.select(archived.columns())
                             .from(candidates)
-                            .join(Shape.only(pair.archive()))
+                            .join(TableName.only(pair.archive()))
                             .on(archived.equal(List.of(candidates.fields()))));
             left = Math.max(0, left - counts.get(i));
             identical += twins.identical();
@@ -135,7 +135,7 @@ final class ExpiredRows {
 
     private Select<Record> oldest(DSLContext tx, int branch, List<? extends Field<?>> columns, long rows) {
         return tx.select(columns)
-                .from(Shape.only(pair.hot()))
+                .from(TableName.only(pair.hot()))
                 .where(branches.get(branch).wanted())
                 .orderBy(pair.ages().get(branch))
                 .limit(DSL.inline(Math.max(0, rows)));
@@ -153,7 +153,7 @@ final class ExpiredRows {
     }
 
     private long tableBytes(DSLContext tx) {
-        return tx.select(DSL.field("pg_table_size(to_regclass({0}))", SQLDataType.BIGINT, Shape.regclass(pair.hot())))
+        return tx.select(DSL.field("pg_table_size(to_regclass({0}))", SQLDataType.BIGINT, TableName.regclass(pair.hot())))
                 .fetchSingle()
                 .value1();
     }

@@ -51,14 +51,14 @@ record FilterCondition(RowFilter filter, Table<?> side, ArchivePair<?> pair) {
     private Condition equal(String column, @Nullable Long value) {
         return value == null
                 ? DSL.noCondition()
-                : DSL.field(Shape.qualified(side).append(column), SQLDataType.BIGINT)
+                : DSL.field(TableName.qualified(side).append(column), SQLDataType.BIGINT)
                         .eq(value);
     }
 
     /** A row's age, whichever column it is. */
     static Field<?> age(Table<?> side, ArchivePair<?> pair) {
         List<Field<?>> ages = new ArrayList<>();
-        pair.ages().forEach(age -> ages.add(Shape.column(side, age)));
+        pair.ages().forEach(age -> ages.add(TableName.column(side, age)));
         return DSL.coalesce((Field<?>) ages.get(0), ages.subList(1, ages.size()).toArray(Field[]::new));
     }
 }

@@ -34,7 +34,7 @@ final class FilterTrial {
     private FilterTrial(DSLContext tx, ArchivePair<?> pair, Map<String, String> liveTypes) {
         this.tx = tx;
         this.pair = pair;
-        this.hot = Shape.name(pair.hot());
+        this.hot = TableName.name(pair.hot());
         this.liveTypes = liveTypes;
     }
 
@@ -47,7 +47,7 @@ final class FilterTrial {
                                 "select a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)"
                                         + " from pg_catalog.pg_attribute a where a.attrelid = pg_catalog.to_regclass({0})"
                                         + " and a.attnum > 0 and not a.attisdropped and a.attname in ({1}, {2})",
-                                Shape.regclass(pair.hot()),
+                                TableName.regclass(pair.hot()),
                                 DSL.val(FilterCondition.USER_ID),
                                 DSL.val(FilterCondition.MODEL_ID))
                         .intoMap(row -> row.get(0, String.class), row -> row.get(1, String.class)));

@@ -56,7 +56,7 @@ final class GrantCheck {
     /** GRANT statements of the schemas that the role may not use: the catalog does not even tell it what is in them. */
     List<String> missingSchemas() {
         return Stream.of(pair.hot(), pair.archive(), USAGE_ARCHIVE_SWEEP)
-                .map(table -> Shape.qualified(table).first())
+                .map(table -> TableName.qualified(table).first())
                 .distinct()
                 .filter(schema -> lacks(
                         "has_schema_privilege(n.oid, 'USAGE') from pg_catalog.pg_namespace n"
@@ -85,7 +85,7 @@ final class GrantCheck {
 
     private List<String> need(Table<?> table, String privilege) {
         boolean missing =
-                lacks("has_table_privilege(to_regclass({0}), {1})", Shape.regclass(table), DSL.val(privilege));
+                lacks("has_table_privilege(to_regclass({0}), {1})", TableName.regclass(table), DSL.val(privilege));
         return missing ? List.of(grant(privilege, table)) : List.of();
     }
 
@@ -96,7 +96,7 @@ final class GrantCheck {
                         "select a.attname from pg_catalog.pg_attribute a where a.attrelid = to_regclass({0})"
                                 + " and a.attname = any ({1}) and not has_column_privilege(a.attrelid, a.attnum, {2})"
                                 + " order by a.attnum",
-                        Shape.regclass(L), DSL.val(names), DSL.val(privilege))
+                        TableName.regclass(L), DSL.val(names), DSL.val(privilege))
                 .getValues(0, String.class)
                 .stream()
                 .map(this::quoted)
@@ -106,7 +106,7 @@ final class GrantCheck {
 
     /** {@code FOR UPDATE} and {@code FOR SHARE} ask for UPDATE on one column at least. */
     private List<String> anyColumn(Table<?> table) {
-        boolean missing = lacks("has_any_column_privilege(to_regclass({0}), 'UPDATE')", Shape.regclass(table));
+        boolean missing = lacks("has_any_column_privilege(to_regclass({0}), 'UPDATE')", TableName.regclass(table));
         Field<?>[] columns = table.fields();
         String harmless = Arrays.stream(columns)
                 .map(Field::getName)
@@ -117,7 +117,7 @@ final class GrantCheck {
     }
 
     private String grant(String privilege, Table<?> table) {
-        return "GRANT " + privilege + " ON " + quoted(Shape.qualified(table).getName()) + " TO " + role();
+        return "GRANT " + privilege + " ON " + quoted(TableName.qualified(table).getName()) + " TO " + role();
     }
 
     /** A name as PostgreSQL has to be told it: quoted where it asks for that. */

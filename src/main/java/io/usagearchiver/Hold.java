@@ -39,26 +39,6 @@ public record Hold(
      * there does not stop them: the table may have been dropped.
      */
     public boolean stopsSweeps() {
-        return active && problem != null && !problem.equals(noTable(table));
-    }
-
-    static String noTable(String table) {
-        return "there is no table " + table;
-    }
-
-    Hold withProblem(@Nullable String newProblem) {
-        return new Hold(
-                id,
-                table,
-                filter,
-                reason,
-                createdBy,
-                node,
-                createdAt,
-                until,
-                releasedAt,
-                releasedBy,
-                active,
-                newProblem);
+        return active && problem != null && !problem.equals(TableName.missing(table));
     }
 }

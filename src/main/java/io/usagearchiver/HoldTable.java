@@ -33,7 +33,7 @@ final class HoldTable {
 
     HoldTable(ArchivePair<?> pair, ArchiveSettings settings, String node) {
         this.pair = pair;
-        this.table = Shape.name(pair.hot());
+        this.table = TableName.name(pair.hot());
         this.settings = settings;
         this.node = node;
     }

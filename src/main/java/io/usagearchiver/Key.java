@@ -35,7 +35,7 @@ final class Key {
     /** The key of one side of a pair. */
     static Key of(Table<?> side, ArchivePair<?> pair) {
         List<Field<?>> columns = new ArrayList<>();
-        pair.key().forEach(column -> columns.add(Shape.column(side, column)));
+        pair.key().forEach(column -> columns.add(TableName.column(side, column)));
         return new Key(side, columns);
     }
 
@@ -186,12 +186,12 @@ final class Key {
         return DSL.condition(
                 "{0}.ctid = any(array(select found_row.ctid from unnest({1}) as wanted_key (value)"
                         + " cross join lateral (select {0}.ctid from only {0} where {2} offset 0) as found_row))",
-                Shape.qualified(table), array(keys), equal(values(DSL.field("wanted_key.value", SQLDataType.VARCHAR))));
+                TableName.qualified(table), array(keys), equal(values(DSL.field("wanted_key.value", SQLDataType.VARCHAR))));
     }
 
     /** That the other table of the pair holds the key, where it is one of {@code keys}. */
     Condition heldBy(Key other, Collection<String> keys) {
-        Select<?> held = DSL.select(other.columns).from(Shape.only(other.table)).where(other.among(keys));
+        Select<?> held = DSL.select(other.columns).from(TableName.only(other.table)).where(other.among(keys));
         return CustomCondition.of(context -> {
             List<String> equals = live(context).operators(Comparison.EQUAL).stream()
                     .distinct()
@@ -203,7 +203,7 @@ final class Key {
                             : DSL.condition(
                                     "exists ({0})",
                                     DSL.selectOne()
-                                            .from(Shape.only(other.table))
+                                            .from(TableName.only(other.table))
                                             .where(other.among(keys))
                                             .and(equal(other.columns))));
         });

@@ -156,7 +156,7 @@ final class Ledger {
     }
 
     SwallowedException swallowed() {
-        return new SwallowedException("an UPDATE of row " + sweepId + " of " + Shape.name(L)
+        return new SwallowedException("an UPDATE of row " + sweepId + " of " + TableName.name(L)
                 + ", which is RUNNING, changed no row: something swallows it that the schema check does not know");
     }
 

@@ -61,7 +61,7 @@ final class LedgerCheck {
     }
 
     private void check(String side, Table<?> table, @Nullable LiveTable found) {
-        String name = Shape.name(table);
+        String name = TableName.name(table);
         if (found == null) {
             differ(side, name, "does not exist" + APPLY);
             return;
@@ -105,7 +105,7 @@ final class LedgerCheck {
         String allowed = tx.fetchSingle(
                         "select string_agg(pg_get_constraintdef(oid), ' ') from pg_catalog.pg_constraint"
                                 + " where conrelid = to_regclass({0}) and conname = 'usage_archive_sweep_state'",
-                        Shape.regclass(USAGE_ARCHIVE_SWEEP))
+                        TableName.regclass(USAGE_ARCHIVE_SWEEP))
                 .get(0, String.class);
         if (allowed != null) {
             Arrays.stream(StopReason.values())
@@ -120,7 +120,7 @@ final class LedgerCheck {
                         select exists (select from pg_catalog.pg_index x where x.indrelid = to_regclass({0})
                           and x.indisunique and x.indisvalid and x.indnkeyatts = 1
                           and pg_get_indexdef(x.indexrelid, 1, true) = 'table_name'
-                          and pg_get_expr(x.indpred, x.indrelid) = '((state)::text = ''RUNNING''::text)')""", Shape.regclass(USAGE_ARCHIVE_SWEEP)).get(0, Boolean.class);
+                          and pg_get_expr(x.indpred, x.indrelid) = '((state)::text = ''RUNNING''::text)')""", TableName.regclass(USAGE_ARCHIVE_SWEEP)).get(0, Boolean.class);
         if (!fenced) {
             differ("ledger", ledger.name(), "lacks the unique index that allows one RUNNING sweep a table" + APPLY);
         }
@@ -137,7 +137,7 @@ final class LedgerCheck {
     static @Nullable String refusal(DSLContext tx, String statement, Table<?> table) {
         try {
             // Nested: behind a savepoint, so that the transaction survives.
-            tx.transaction(nested -> nested.dsl().fetch("explain " + statement, Shape.qualified(table)));
+            tx.transaction(nested -> nested.dsl().fetch("explain " + statement, TableName.qualified(table)));
             return null;
         } catch (DataAccessException e) {
             // A missing privilege is told elsewhere.

@@ -79,12 +79,12 @@ record LiveKey(List<Column> columns) {
             return asGenerated(key);
         }
         List<String> names = key.stream().map(Field::getName).toList();
-        String name = Shape.name(table) + names;
+        String name = TableName.name(table) + names;
         LiveKey live = known.get(name);
         if (live == null) {
             live = new LiveKey(transaction
                     .dsl()
-                    .fetch(COLUMNS, Shape.regclass(table), Key.array(names))
+                    .fetch(COLUMNS, TableName.regclass(table), Key.array(names))
                     .map(LiveKey::column));
             if (live.columns.size() != key.size()) {
                 // The statement that needs it tells that the table or a column is missing.

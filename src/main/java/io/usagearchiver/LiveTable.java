@@ -189,13 +189,13 @@ record LiveTable(
         List<@Nullable LiveTable> read = new ArrayList<>();
         for (int i = 0; i < tables.size(); i++) {
             List<String[]> ofTable = facts.get(i + 1);
-            read.add(ofTable == null ? null : of(Shape.name(tables.get(i)), ofTable));
+            read.add(ofTable == null ? null : of(TableName.name(tables.get(i)), ofTable));
         }
         return new Reading(fingerprint, read);
     }
 
     private static QueryPart facts(List<? extends Table<?>> tables) {
-        return DSL.sql(FACTS, DSL.val(tables.stream().map(Shape::quoted).toArray(String[]::new)));
+        return DSL.sql(FACTS, DSL.val(tables.stream().map(TableName::quoted).toArray(String[]::new)));
     }
 
     private static LiveTable of(String name, List<String[]> facts) {

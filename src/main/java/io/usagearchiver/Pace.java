@@ -68,7 +68,7 @@ public record Pace(
     }
 
     /** The pause after a batch that took so long. */
-    Duration pauseAfter(Duration batch) {
+    public Duration pauseAfter(Duration batch) {
         Duration shared = Duration.ofNanos((long) (batch.toNanos() * pauseShare));
         return pause == null || shared.compareTo(pause) > 0 ? shared : pause;
     }

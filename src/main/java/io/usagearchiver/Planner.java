@@ -62,7 +62,7 @@ public final class Planner {
         try (Session session = Session.open(connections, settings, stop)) {
             return session.transaction(limits, tx -> plan(tx, pair, countLimit));
         } catch (DataAccessException e) {
-            String table = Shape.name(pair.hot());
+            String table = TableName.name(pair.hot());
             throw new ArchiveException("Could not plan a sweep of " + table + ": " + Faults.message(e), e);
         }
     }
@@ -124,8 +124,8 @@ public final class Planner {
             warnings.addAll(Surroundings.warnings(tx, keyed, thresholds));
         }
         return new Plan(
-                Shape.name(keyed.hot()),
-                Shape.name(keyed.archive()),
+                TableName.name(keyed.hot()),
+                TableName.name(keyed.archive()),
                 cutoff,
                 settings.retentionMonths(),
                 settings.batchSize(),

@@ -18,7 +18,7 @@ final class RestorePreviewQuery {
         Table<?> archive = pair.archive();
         Key archived = Key.of(archive, pair);
         Key hot = Key.of(pair.hot(), pair);
-        Table<?> both = Shape.only(archive).leftJoin(Shape.only(pair.hot())).on(hot.equal(archived.columns()));
+        Table<?> both = TableName.only(archive).leftJoin(TableName.only(pair.hot())).on(hot.equal(archived.columns()));
         Condition isHot = hot.columns().get(0).isNotNull();
         // By branches, since no index serves the age as a whole.
         Condition matches = DSL.or(

@@ -55,7 +55,7 @@ public record RunWindow(LocalTime start, LocalTime end) {
     }
 
     /** How long it goes on from a moment within: zero outside, a day where it is never over. */
-    Duration left(LocalTime time) {
+    public Duration left(LocalTime time) {
         return length().equals(DAY) ? DAY : contains(time) ? length().minus(since(time)) : Duration.ZERO;
     }
 

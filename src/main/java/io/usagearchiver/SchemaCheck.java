@@ -38,7 +38,7 @@ final class SchemaCheck {
         Shape shape = run(tx, pair, direction);
         String missing = settings.pace().maxReplicaLag() == null ? null : ReplicaLag.missingPrivilege(tx);
         if (missing != null) {
-            throw new SchemaDriftException(direction, shape.table(), List.of(missing));
+            throw direction.drift(shape.table(), List.of(missing), "");
         }
         return shape;
     }
@@ -90,16 +90,14 @@ final class SchemaCheck {
         }
         differences.addAll(new LedgerCheck(tx, live.tables().subList(2, 5)).differences());
         if (hot == null || !differences.isEmpty()) {
-            throw new SchemaDriftException(
-                    direction,
-                    Shape.name(pair.hot()),
-                    differences.stream().sorted().toList());
+            throw direction.drift(TableName.name(pair.hot()),
+                    differences.stream().sorted().toList(), "");
         }
         return new Shape(hot.name(), List.copyOf(hot.columns().keySet()), live.fingerprint());
     }
 
     private void checkSide(String side, Table<?> table, @Nullable LiveTable live) {
-        String name = Shape.name(table);
+        String name = TableName.name(table);
         if (live == null) {
             differ(side, name, "does not exist");
             return;
@@ -267,14 +265,14 @@ final class SchemaCheck {
         Boolean granted = tx.select(DSL.field(
                         "has_" + of + "_privilege(to_regclass({0}), {1})",
                         Boolean.class,
-                        Shape.regclass(table),
+                        TableName.regclass(table),
                         DSL.val(privilege)))
                 .fetchSingle()
                 .value1();
         if (Boolean.FALSE.equals(granted)) {
             differ(
                     side,
-                    Shape.name(table),
+                    TableName.name(table),
                     "grants this role no " + privilege + "; "
                             + (pair == UsageDetails.PAIR || table.equals(USAGE_ARCHIVE_HOLD)
                                     ? "apply sql/06-restore-grants.sql for a role of its own"
@@ -287,13 +285,13 @@ final class SchemaCheck {
         Field<String> version = DSL.val(USAGE_ARCHIVE_SWEEP.HOLDS_VERSION.getName());
         Boolean granted = tx.select(DSL.field(
                         "coalesce(has_column_privilege(to_regclass({0}), {1}, 'UPDATE'), true)",
-                        Boolean.class, Shape.regclass(USAGE_ARCHIVE_SWEEP), version))
+                        Boolean.class, TableName.regclass(USAGE_ARCHIVE_SWEEP), version))
                 .fetchSingle()
                 .value1();
         if (!granted) {
             differ(
                     "ledger",
-                    Shape.name(USAGE_ARCHIVE_SWEEP),
+                    TableName.name(USAGE_ARCHIVE_SWEEP),
                     "grants this role no UPDATE (holds_version); apply sql/06-restore-grants.sql for a role of its own");
         }
     }

@@ -11,24 +11,9 @@ public final class SchemaDriftException extends ArchiveException {
 
     private final List<String> differences;
 
-    SchemaDriftException(Direction direction, String table, List<String> differences) {
-        this(direction, table, differences, "");
-    }
-
-    /**
-     * With what stands all the same.
-     *
-     * @param remains behind the differences
-     */
-    SchemaDriftException(Direction direction, String table, List<String> differences, String remains) {
-        super(
-                (direction == Direction.ARCHIVE
-                                ? "Archival of " + table + " is disabled, because the database does not allow it:\n  - "
-                                : "No row of " + table
-                                        + " can be restored, because the database does not allow it:\n  - ")
-                        + String.join("\n  - ", differences)
-                        + remains,
-                null);
+    /** For the archiver. */
+    public SchemaDriftException(String message, List<String> differences) {
+        super(message, null);
         this.differences = List.copyOf(differences);
     }
 

@@ -31,9 +31,9 @@ final class StoredHolds {
 
     /** In quotes only where it has to be. */
     private static final String PART =
-            "(" + Shape.PLAIN_PART + "|\"(?!" + Shape.PLAIN_PART + "\"([.]|$))([^\"]|\"\")+\")";
+            "(" + TableName.PLAIN_PART + "|\"(?!" + TableName.PLAIN_PART + "\"([.]|$))([^\"]|\"\")+\")";
 
-    /** The names that {@link Shape#name} writes. The table's constraint has the same text. */
+    /** The names that {@link TableName#name} writes. The table's constraint has the same text. */
     static final String NAME = "^" + PART + "[.]" + PART + "$";
 
     private static final Condition NAMED = DSL.condition("{0} ~ {1}", H.TABLE_NAME, DSL.val(NAME));
@@ -103,7 +103,7 @@ final class StoredHolds {
         LocalDateTime released = moment(row, H.RELEASED_AT, problems);
         RowFilter filter = filter(row, problems);
         if (row.get(IS_LOST)) {
-            problems = List.of(Hold.noTable(row.get(H.TABLE_NAME)));
+            problems = List.of(TableName.missing(row.get(H.TABLE_NAME)));
         }
         return new Hold(
                 row.get(H.HOLD_ID),
@@ -153,7 +153,7 @@ final class StoredHolds {
                 pair,
                 tx.select(fields())
                         .from(H)
-                        .where(on(DSL.val(Shape.name(pair.hot()))))
+                        .where(on(DSL.val(TableName.name(pair.hot()))))
                         .and(ACTIVE)
                         .orderBy(H.HOLD_ID)
                         .fetch(StoredHolds::hold));
@@ -174,9 +174,25 @@ final class StoredHolds {
                     RowFilter filter = hold.filter();
                     return filter == null || hold.problem() != null || !hold.active()
                             ? hold
-                            : hold.withProblem(trial.problem(filter));
+                            : withProblem(hold, trial.problem(filter));
                 })
                 .toList();
+    }
+
+    private static Hold withProblem(Hold hold, @Nullable String problem) {
+        return new Hold(
+                hold.id(),
+                hold.table(),
+                hold.filter(),
+                hold.reason(),
+                hold.createdBy(),
+                hold.node(),
+                hold.createdAt(),
+                hold.until(),
+                hold.releasedAt(),
+                hold.releasedBy(),
+                hold.active(),
+                problem);
     }
 
     /** What the holds keep that count now and can be honoured. */
@@ -192,7 +208,7 @@ final class StoredHolds {
     static List<String> differences(List<Hold> holds) {
         return holds.stream()
                 .filter(Hold::stopsSweeps)
-                .map(hold -> "holds " + Shape.name(H) + " has hold " + hold.id() + ", which cannot be honoured: "
+                .map(hold -> "holds " + TableName.name(H) + " has hold " + hold.id() + ", which cannot be honoured: "
                         + hold.problem() + "; correct its row, or release it: usage-archiver release " + hold.id())
                 .toList();
     }
@@ -202,17 +218,17 @@ final class StoredHolds {
         return tx.select(H.HOLD_ID, H.TABLE_NAME)
                 .from(H)
                 .where(ACTIVE)
-                .and(H.TABLE_NAME.eq(Shape.name(pair.archive())).or(LOST))
+                .and(H.TABLE_NAME.eq(TableName.name(pair.archive())).or(LOST))
                 .orderBy(H.HOLD_ID)
                 .fetch(row -> "hold " + row.value1() + " keeps nothing: " + row.value2()
-                        + (row.value2().equals(Shape.name(pair.archive()))
+                        + (row.value2().equals(TableName.name(pair.archive()))
                                 ? " is the archive; a hold names the hot table"
                                 : " does not exist"));
     }
 
     /** What keeps holds from being read at all. */
     static String unreadable(DataAccessException fault) {
-        return "holds " + Shape.name(H) + " cannot be read: " + Faults.message(fault)
+        return "holds " + TableName.name(H) + " cannot be read: " + Faults.message(fault)
                 + (Faults.isOfColumns(fault) ? "; its columns must be as sql/02-ledger.sql has them" : "");
     }
 
@@ -243,12 +259,12 @@ final class StoredHolds {
                                 + " it: usage-archiver release {}",
                         hold.id(),
                         hold.problem(),
-                        Shape.name(pair.hot()),
+                        TableName.name(pair.hot()),
                         hold.id()));
         return filters(holds);
     }
 
     private static SchemaDriftException drift(ArchivePair<?> pair, List<String> differences) {
-        return new SchemaDriftException(Direction.ARCHIVE, Shape.name(pair.hot()), differences);
+        return Direction.ARCHIVE.drift(TableName.name(pair.hot()), differences, "");
     }
 }

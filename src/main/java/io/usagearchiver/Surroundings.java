@@ -126,8 +126,8 @@ final class Surroundings {
     }
 
     static List<String> warnings(DSLContext tx, ArchivePair<?> pair, Thresholds thresholds) {
-        QueryPart hot = Shape.regclass(pair.hot());
-        QueryPart archive = Shape.regclass(pair.archive());
+        QueryPart hot = TableName.regclass(pair.hot());
+        QueryPart archive = TableName.regclass(pair.archive());
         QueryPart open = DSL.val(thresholds.open().toString());
         QueryPart transactions = DSL.val(thresholds.transactions());
         List<String> warnings = new ArrayList<>();

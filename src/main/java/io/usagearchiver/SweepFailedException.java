@@ -12,7 +12,8 @@ public final class SweepFailedException extends ArchiveException {
     private final transient @Nullable SweepResult result;
     private final transient @Nullable Hold hold;
 
-    SweepFailedException(String message, Throwable cause, @Nullable SweepResult result, @Nullable Hold hold) {
+    /** For the archiver. */
+    public SweepFailedException(String message, Throwable cause, @Nullable SweepResult result, @Nullable Hold hold) {
         super(message, cause);
         this.result = result;
         this.hold = hold;

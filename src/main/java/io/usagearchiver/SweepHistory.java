@@ -57,7 +57,7 @@ public final class SweepHistory {
         return tx.select(L.fields())
                 .select(cutoff, started, finished, elapsed, moving)
                 .from(L)
-                .where(L.TABLE_NAME.eq(Shape.name(pair.hot())))
+                .where(L.TABLE_NAME.eq(TableName.name(pair.hot())))
                 .orderBy(L.SWEEP_ID.desc())
                 .limit(DSL.inline(limit))
                 .fetch(row -> new PastSweep(

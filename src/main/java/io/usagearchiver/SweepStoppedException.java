@@ -6,7 +6,8 @@ import org.jspecify.annotations.Nullable;
 public final class SweepStoppedException extends ArchiveException {
     private static final long serialVersionUID = 1;
 
-    SweepStoppedException(Direction direction, String table, @Nullable Throwable cause) {
-        super("A " + direction.word() + " of " + table + " was asked to stop before it began", cause);
+    /** For the archiver. */
+    public SweepStoppedException(String message, @Nullable Throwable cause) {
+        super(message, cause);
     }
 }

@@ -41,9 +41,9 @@ record TwinRows(long identical, long different, List<String> identicalIds, List<
                 .asMaterialized(tx.select(key)
                         .select(DSL.field(shape.identical(pair.archive(), pair.hot())))
                         .from(both)
-                        .join(Shape.only(pair.hot()))
+                        .join(TableName.only(pair.hot()))
                         .on(Key.of(pair.hot(), pair).equal(key))
-                        .join(Shape.only(pair.archive()))
+                        .join(TableName.only(pair.archive()))
                         .on(Key.of(pair.archive(), pair).equal(key)));
         Condition identical = DSL.condition(DSL.field(DSL.name("compared", "identical"), Boolean.class));
         Record row = tx.with(both, compared)

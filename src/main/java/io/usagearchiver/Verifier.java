@@ -44,7 +44,7 @@ public final class Verifier {
     /** A verifier of a pair; of the settings, only the timeouts count. */
     public Verifier(ArchivePair<?> pair, ConnectionSource connections, ArchiveSettings settings) {
         this.pair = pair;
-        this.table = Shape.name(pair.hot());
+        this.table = TableName.name(pair.hot());
         this.connections = connections;
         this.settings = settings;
     }
@@ -89,8 +89,8 @@ public final class Verifier {
                 keyed,
                 shape,
                 tx.select(archived.columns())
-                        .from(Shape.only(keyed.hot()))
-                        .join(Shape.only(keyed.archive()))
+                        .from(TableName.only(keyed.hot()))
+                        .join(TableName.only(keyed.archive()))
                         .on(archived.equal(hot.columns())));
 
         String newestCutoff = tx.select(NaiveUtc.text(DSL.max(L.CUTOFF)))
@@ -105,14 +105,14 @@ public final class Verifier {
             for (Condition notExpired : notExpired(newestCutoff)) {
                 before(tx, endNanos);
                 long found = tx.select(COUNT)
-                        .from(Shape.only(keyed.archive()))
+                        .from(TableName.only(keyed.archive()))
                         .where(notExpired)
                         .fetchSingle()
                         .value1();
                 younger += found;
                 if (found > 0) {
                     youngerIds.addAll(tx.select(archived.text())
-                            .from(Shape.only(keyed.archive()))
+                            .from(TableName.only(keyed.archive()))
                             .where(notExpired)
                             .limit(DSL.inline(SweepResult.LISTED_IDS - youngerIds.size()))
                             .fetch(0, String.class));
@@ -123,14 +123,14 @@ public final class Verifier {
         tx.execute("set local enable_seqscan = on");
         before(tx, endNanos);
         long archivedRows =
-                tx.select(COUNT).from(Shape.only(keyed.archive())).fetchSingle().value1();
+                tx.select(COUNT).from(TableName.only(keyed.archive())).fetchSingle().value1();
         Record sums = tx.select(movedRows(), restoredRows())
                 .from(L)
                 .where(L.TABLE_NAME.eq(table))
                 .fetchSingle();
         return new Verification(
                 table,
-                Shape.name(keyed.archive()),
+                TableName.name(keyed.archive()),
                 twins.identical(),
                 twins.identicalIds(),
                 twins.different(),
@@ -163,7 +163,7 @@ public final class Verifier {
                         .columns(B.TABLE_NAME, B.ARCHIVED_ROWS, B.TAKEN_AT)
                         .select(tx.select(
                                 DSL.val(table),
-                                DSL.field(tx.select(COUNT).from(Shape.only(pair.archive())))
+                                DSL.field(tx.select(COUNT).from(TableName.only(pair.archive())))
                                         .minus(DSL.field(tx.select(movedRows().minus(restoredRows()))
                                                 .from(L)
                                                 .where(L.TABLE_NAME.eq(table)))),
@@ -221,7 +221,7 @@ public final class Verifier {
 
     private LiveTable there(@Nullable LiveTable live, Table<?> side) {
         if (live == null) {
-            throw new ArchiveException("Could not verify " + table + ": there is no table " + Shape.name(side), null);
+            throw new ArchiveException("Could not verify " + table + ": there is no table " + TableName.name(side), null);
         }
         return live;
     }
@@ -231,7 +231,7 @@ public final class Verifier {
         List<Condition> conditions = new ArrayList<>();
         List<Field<?>> before = new ArrayList<>();
         for (Field<?> age : pair.ages()) {
-            Field<?> archivedAge = Shape.column(pair.archive(), age);
+            Field<?> archivedAge = TableName.column(pair.archive(), age);
             // As in Branch, in a form that no index of another column serves.
             Condition counts = before.isEmpty()
                     ? DSL.noCondition()
@@ -251,7 +251,7 @@ public final class Verifier {
                   (select coalesce(sum(pg_relation_size(x.indexrelid)), 0) from pg_catalog.pg_index x
                     where x.indrelid in (h.oid, a.oid) and x.indisprimary)
                 from pg_catalog.pg_class h, pg_catalog.pg_class a
-                where h.oid = to_regclass({0}) and a.oid = to_regclass({1})""", Shape.regclass(pair.hot()), Shape.regclass(pair.archive()));
+                where h.oid = to_regclass({0}) and a.oid = to_regclass({1})""", TableName.regclass(pair.hot()), TableName.regclass(pair.archive()));
         return new Verification.Cost(
                 row.get(0, Long.class), row.get(1, Long.class), row.get(3, Long.class), row.get(2, Long.class));
     }

@@ -622,7 +622,7 @@ class AnyPairTest {
             any.create(db);
             db.execute(
                     "INSERT INTO usage_archive_hold (table_name, age_to, id_min, reason, created_by, node, created_at)"
-                            + " VALUES ('" + Shape.name(any.pair().hot()) + "', '2025-01-01 10:00', "
+                            + " VALUES ('" + TableName.name(any.pair().hot()) + "', '2025-01-01 10:00', "
                             + (any.pair().key().size() > 1 ? "'1'" : "null") + ", 'by hand', 'dba', 'psql', now())");
             assertThat(catchThrowableOfType(
                                     SchemaDriftException.class,

@@ -1,0 +1,63 @@
+package io.usagearchiver;
+
+import static java.util.Objects.requireNonNull;
+
+import java.util.Arrays;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.jooq.Field;
+import org.jooq.Name;
+import org.jooq.QueryPart;
+import org.jooq.Table;
+import org.jooq.impl.DSL;
+
+/** How tables and their columns are named, in statements and for people: always with the schema. */
+final class TableName {
+    /** A part of a table's name that is written without quotes, for Java and PostgreSQL. */
+    static final String PLAIN_PART = "[a-z_][a-z0-9_$]*";
+
+    private static final Pattern PLAIN = Pattern.compile(PLAIN_PART);
+
+    private TableName() {}
+
+    /** What is said of a table that is not there. */
+    static String missing(String table) {
+        return "there is no table " + table;
+    }
+
+    /** A table without the inheritance children that it may get at any time: their rows are not its own. */
+    static Table<?> only(Table<?> table) {
+        return DSL.table("only {0}", table);
+    }
+
+    /** The column of {@code side} that has the name and type of {@code column}. */
+    static <T> Field<T> column(Table<?> side, Field<T> column) {
+        return DSL.field(qualified(side).append(column.getUnqualifiedName()), column.getDataType());
+    }
+
+    /** The quoted name of a table with its schema, as a bind. */
+    static QueryPart regclass(Table<?> table) {
+        return DSL.val(quoted(table));
+    }
+
+    /** The quoted name of a table with its schema. */
+    static String quoted(Table<?> table) {
+        return Arrays.stream(qualified(table).getName()).map(TableName::quoted).collect(Collectors.joining("."));
+    }
+
+    private static String quoted(String part) {
+        return '"' + part.replace("\"", "\"\"") + '"';
+    }
+
+    /** The canonical name of a table, {@code schema.table}, each quoted if it is not plain lower case. */
+    static String name(Table<?> table) {
+        return Arrays.stream(qualified(table).getName())
+                .map(part -> PLAIN.matcher(part).matches() ? part : quoted(part))
+                .collect(Collectors.joining("."));
+    }
+
+    /** The name of a table with its schema, which a generated table's own qualified name leaves out. */
+    static Name qualified(Table<?> table) {
+        return DSL.name(requireNonNull(table.getSchema()).getName(), table.getName());
+    }
+}
