@@ -2,14 +2,18 @@ package io.usagearchiver.cli;
 
 import io.usagearchiver.quartz.ArchivePlugin;
 import io.usagearchiver.quartz.PluginSettings;
+import io.usagearchiver.quartz.Variables;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -88,14 +92,7 @@ final class ConfigFile {
      * @throws BadSettingsException for the first bad one
      */
     PluginSettings archiver(@Nullable String plugin, Map<String, String> overrides) {
-        SortedSet<String> names = archiverNames();
-        if (plugin == null && names.size() > 1) {
-            throw new BadSettingsException(path + " has several archivers; name one with --plugin: " + names);
-        }
-        String name = plugin == null ? names.first() : plugin;
-        if (!names.contains(name)) {
-            throw new BadSettingsException(path + " has no archiver " + name + "; it has " + names);
-        }
+        String name = archiverName(plugin);
         Map<String, String> values = withPrefix(PLUGIN + name + ".");
         values.remove("class");
         UnaryOperator<String> origin =
@@ -108,6 +105,30 @@ final class ConfigFile {
         } catch (IllegalArgumentException e) {
             throw new BadSettingsException(String.valueOf(e.getMessage()));
         }
+    }
+
+    /** Tells where settings that {@link #archiver} gave come from, and what of it may not be meant, if it is the environment. */
+    void tellOfVariables(
+            PluginSettings settings, @Nullable String plugin, Map<String, String> overrides, PrintWriter out) {
+        Set<String> given =
+                new HashSet<>(withPrefix(PLUGIN + archiverName(plugin) + ".").keySet());
+        given.addAll(overrides.keySet());
+        Map<String, String> used = Variables.used(settings, given, environment);
+        used.forEach((setting, variable) -> out.println(setting + " is from the environment variable " + variable));
+        Variables.warnings(settings, used).forEach(warning -> out.println("WARNING: " + warning));
+        out.flush();
+    }
+
+    private String archiverName(@Nullable String plugin) {
+        SortedSet<String> names = archiverNames();
+        if (plugin == null && names.size() > 1) {
+            throw new BadSettingsException(path + " has several archivers; name one with --plugin: " + names);
+        }
+        String name = plugin == null ? names.first() : plugin;
+        if (!names.contains(name)) {
+            throw new BadSettingsException(path + " has no archiver " + name + "; it has " + names);
+        }
+        return name;
     }
 
     /**

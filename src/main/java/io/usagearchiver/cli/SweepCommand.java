@@ -64,6 +64,11 @@ final class SweepCommand implements Callable<Integer> {
         }
         ConfigFile file = options.read(main.environment());
         PluginSettings settings = file.archiver(options.plugin(), overrides.byName());
+        file.tellOfVariables(
+                settings,
+                options.plugin(),
+                overrides.byName(),
+                spec.commandLine().getErr());
         StopSignal stop = new StopSignal();
         main.termination().onSignal(stop::request);
         try (FileDataSource connections = file.dataSource(settings.dataSource())) {

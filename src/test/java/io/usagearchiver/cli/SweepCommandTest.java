@@ -56,6 +56,30 @@ class SweepCommandTest {
     }
 
     @Test
+    void a_retention_that_is_to_switch_gpustacks_archiver_off_is_warned_of_and_the_archivers_own_goes_before_it() {
+        insertExpired(1, 60);
+        String file = ConfigFiles.write(directory, db);
+        String off = "GPUSTACK_USAGE_DETAILS_RETENTION_MONTHS";
+        for (String command : List.of("plan", "sweep")) {
+            CommandRun run = CommandRun.of(Map.of(off, "1200"), command, "--config", file, "--json");
+            assertThat(run.exitCode()).isZero();
+            assertThat(run.err())
+                    .startsWith("retentionMonths is from the environment variable " + off
+                            + "\nWARNING: retentionMonths is" + " 1200, from the environment variable " + off + ": ");
+        }
+        assertThat(db.number("SELECT count(*) FROM model_usage_details_archive"))
+                .isZero();
+
+        CommandRun run =
+                CommandRun.of(Map.of(off, "1200", "USAGE_ARCHIVER_RETENTION_MONTHS", "13"), "sweep", "--config", file);
+
+        assertThat(run.err())
+                .isEqualTo("retentionMonths is from the environment variable USAGE_ARCHIVER_RETENTION_MONTHS\n");
+        assertThat(db.number("SELECT count(*) FROM model_usage_details_archive"))
+                .isEqualTo(60);
+    }
+
+    @Test
     void json_is_one_object_with_exactly_these_members() {
         insertExpired(1, 30);
         archiveOtherwise("id <= 25");
