@@ -109,8 +109,18 @@ public final class TestDatabase implements AutoCloseable {
 
     /** Makes the tables of {@code sql/examples} as well, with their grants. */
     public void addExamples() {
+        executeExamples("metered-usage", "resource-events");
+        grantExamples();
+    }
+
+    /** The grants of {@code sql/examples} alone, on tables that somebody else has made. */
+    public void grantExamples() {
+        executeExamples("grants", "restore-grants");
+    }
+
+    private void executeExamples(String... files) {
         try {
-            for (String file : List.of("metered-usage", "resource-events", "grants", "restore-grants")) {
+            for (String file : files) {
                 execute(Files.readString(Path.of("sql", "examples", file + ".sql"))
                         .replace(":\"role\"", file.startsWith("restore") ? RESTORER : ARCHIVER));
             }
