@@ -19,6 +19,8 @@ import java.util.List;
 import java.util.Properties;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -28,7 +30,7 @@ import org.quartz.TriggerKey;
 import org.quartz.impl.jdbcjobstore.StdJDBCDelegate;
 import org.quartz.impl.matchers.GroupMatcher;
 
-/** A node stored the schedule and swept, and then, by ledger and job store, 40 days passed. */
+/** A node stored the schedule and swept; then, by ledger and job store, 40 days pass. */
 class ArchiverHealthTest {
     private static final TriggerKey CRON = new TriggerKey("usageArchiver.cron", "usage-archiver");
     private static final String LAST =
@@ -36,18 +38,40 @@ class ArchiverHealthTest {
     private static final String OF_THE_FIRING =
             "no sweep has come of the firing at \\d{4}-\\d\\d-\\d\\d 03:00:00 UTC: ";
 
+    private static final List<String> TABLES =
+            List.of("qrtz_job_details", "qrtz_triggers", "qrtz_cron_triggers", "usage_archive_sweep");
+
     @AutoClose
-    private final TestDatabase db = TestDatabase.create();
+    private static final TestDatabase DB = TestDatabase.create();
 
     @AutoClose
     private final CapturedLog log = new CapturedLog();
 
-    private final Properties properties = SampleConfig.of(db);
+    private final Properties properties = SampleConfig.of(DB);
+
+    /** What a node leaves behind that ran for a moment. */
+    @BeforeAll
+    static void store() throws SchedulerException {
+        try (TestScheduler scheduler = new TestScheduler(SampleConfig.of(DB))) {
+            scheduler.get().start();
+            awaitStartup(1);
+        }
+        DB.execute("CREATE SCHEMA stored");
+        TABLES.forEach(table -> DB.execute("CREATE TABLE stored." + table + " AS TABLE " + table));
+    }
+
+    @BeforeEach
+    void restore() {
+        DB.execute(
+                "DELETE FROM qrtz_scheduler_state; DELETE FROM qrtz_fired_triggers; DELETE FROM qrtz_simple_triggers;"
+                        + " DELETE FROM qrtz_paused_trigger_grps; DELETE FROM qrtz_cron_triggers; DELETE FROM qrtz_triggers;"
+                        + " DELETE FROM qrtz_job_details; DELETE FROM usage_archive_sweep");
+        TABLES.forEach(table -> DB.execute("INSERT INTO " + table + " TABLE stored." + table));
+    }
 
     @Test
     void a_paused_trigger_is_told_when_a_sweep_is_late_and_not_before() throws Exception {
-        store();
-        db.execute("UPDATE qrtz_triggers SET trigger_state = 'PAUSED'");
+        DB.execute("UPDATE qrtz_triggers SET trigger_state = 'PAUSED'");
         assertOk();
 
         fortyDaysPass();
@@ -57,9 +81,8 @@ class ArchiverHealthTest {
 
     @Test
     void a_trigger_in_error_is_told() throws Exception {
-        store();
         fortyDaysPass();
-        db.execute("UPDATE qrtz_triggers SET trigger_state = 'ERROR'");
+        DB.execute("UPDATE qrtz_triggers SET trigger_state = 'ERROR'");
 
         assertLate("trigger usage-archiver\\.usageArchiver\\.cron is in ERROR: a node could not load its job, .*");
     }
@@ -67,17 +90,16 @@ class ArchiverHealthTest {
     @ParameterizedTest
     @ValueSource(strings = {"ACQUIRED", "BLOCKED"})
     void a_trigger_that_is_stuck_is_told_with_who_holds_it(String state) throws Exception {
-        store();
         fortyDaysPass();
         signIn(Instant.now());
-        db.execute("UPDATE qrtz_triggers SET trigger_state = '" + state + "',"
+        DB.execute("UPDATE qrtz_triggers SET trigger_state = '" + state + "',"
                 + " next_fire_time = next_fire_time - 40 * 86400000::bigint");
         String stuck =
                 "trigger usage-archiver\\.usageArchiver\\.cron is stuck, " + state + " since its firing was due, and ";
 
         assertLate(stuck + "no node holds it: scheduler\\.resumeTrigger frees it, .*");
 
-        db.execute("INSERT INTO qrtz_fired_triggers (sched_name, entry_id, trigger_name, trigger_group, instance_name,"
+        DB.execute("INSERT INTO qrtz_fired_triggers (sched_name, entry_id, trigger_name, trigger_group, instance_name,"
                 + " fired_time, sched_time, priority, state, job_name, job_group) VALUES ('UsageArchiver', 'e', 'recover',"
                 + " 'RECOVERING_JOBS', 'other', 0, 0, 5, 'EXECUTING', 'usageArchiver', 'usage-archiver')");
         assertLate(stuck + "held by node other: .*");
@@ -85,19 +107,16 @@ class ArchiverHealthTest {
 
     @Test
     void a_trigger_that_no_node_takes_is_told() throws Exception {
-        store();
         fortyDaysPass();
         signIn(Instant.now());
-        db.execute("UPDATE qrtz_triggers SET next_fire_time = next_fire_time - 40 * 86400000::bigint");
+        DB.execute("UPDATE qrtz_triggers SET next_fire_time = next_fire_time - 40 * 86400000::bigint");
 
         assertLate("trigger usage-archiver\\.usageArchiver\\.cron is due since \\S+Z, and no node takes it: .*");
     }
 
     @Test
     void a_cluster_without_a_live_node_is_told() throws Exception {
-        store();
         fortyDaysPass();
-        db.execute("DELETE FROM qrtz_scheduler_state");
         assertLate("scheduler UsageArchiver has no node: none has signed in");
 
         signIn(Instant.now().minus(Duration.ofHours(1)));
@@ -106,7 +125,6 @@ class ArchiverHealthTest {
 
     @Test
     void where_the_schedule_is_in_order_the_log_is_what_to_look_at() throws Exception {
-        store();
         fortyDaysPass();
         signIn(Instant.now());
 
@@ -115,9 +133,8 @@ class ArchiverHealthTest {
 
     @Test
     void what_is_late_since_its_last_sweep_failed_says_both() throws Exception {
-        store();
         fortyDaysPass();
-        db.execute("UPDATE usage_archive_sweep SET state = 'FAILED', message = 'why'");
+        DB.execute("UPDATE usage_archive_sweep SET state = 'FAILED', message = 'why'");
 
         Health health = read();
         assertThat(health.status()).isEqualTo(Health.Status.LAST_SWEEP_FAILED);
@@ -126,8 +143,7 @@ class ArchiverHealthTest {
 
     @Test
     void a_schedule_that_never_led_to_a_sweep_is_late_from_its_first_firing_on() throws Exception {
-        store();
-        db.execute("DELETE FROM usage_archive_sweep");
+        DB.execute("DELETE FROM usage_archive_sweep");
         assertOk();
 
         fortyDaysPass();
@@ -138,7 +154,6 @@ class ArchiverHealthTest {
 
     @Test
     void a_sweep_of_another_node_or_by_hand_counts_and_one_that_the_run_window_refused_does_not() throws Exception {
-        store();
         fortyDaysPass();
         insertSweep("OUTSIDE_WINDOW");
         assertThat(read().status()).isEqualTo(Health.Status.LATE);
@@ -150,7 +165,6 @@ class ArchiverHealthTest {
     @Test
     void a_schedule_without_a_firing_in_the_run_window_is_late_at_once() throws Exception {
         properties.setProperty(archiver("runWindow"), "22:00-02:00");
-        store();
 
         Health health = read();
         assertThat(health.status()).isEqualTo(Health.Status.LATE);
@@ -161,7 +175,7 @@ class ArchiverHealthTest {
     void a_cron_that_is_over_makes_nothing_late() throws Exception {
         properties.setProperty(archiver("cron"), "0 0 3 1 1 ? 2020");
         try (TestScheduler scheduler = started()) {
-            awaitStartup();
+            awaitStartup(2);
             fortyDaysPass();
 
             Health health = later(scheduler.get());
@@ -174,9 +188,9 @@ class ArchiverHealthTest {
     void a_node_that_has_just_started_is_not_late_and_a_trigger_that_is_gone_is_told_after_that() throws Exception {
         properties.setProperty(archiver("cron"), "* * * * *");
         try (TestScheduler scheduler = started()) {
-            awaitStartup();
+            awaitStartup(2);
             scheduler.get().unscheduleJob(CRON);
-            await().until(() -> db.number("SELECT count(*) FROM usage_archive_sweep WHERE state = 'RUNNING'") == 0);
+            await().until(() -> DB.number("SELECT count(*) FROM usage_archive_sweep WHERE state = 'RUNNING'") == 0);
             fortyDaysPass();
             NodeHealth health = SchedulerNode.of(scheduler.get()).health("usageArchiver");
 
@@ -191,6 +205,8 @@ class ArchiverHealthTest {
 
     @Test
     void a_job_store_with_a_wrong_delegate_is_told_at_once() throws Exception {
+        // As it has never stored a trigger.
+        DB.execute("DELETE FROM qrtz_cron_triggers; DELETE FROM qrtz_triggers");
         properties.setProperty("org.quartz.jobStore.driverDelegateClass", StdJDBCDelegate.class.getName());
         try (TestScheduler scheduler = started()) {
             await().untilAsserted(() -> {
@@ -200,17 +216,17 @@ class ArchiverHealthTest {
                         .startsWith("the job store cannot be read, and fires nothing then:"
                                 + " org.quartz.jobStore.driverDelegateClass is"
                                 + " org.quartz.impl.jdbcjobstore.StdJDBCDelegate, and has to be"
-                                + " org.quartz.impl.jdbcjobstore.PostgreSQLDelegate on PostgreSQL; no sweep of ");
+                                + " org.quartz.impl.jdbcjobstore.PostgreSQLDelegate on PostgreSQL; sweep 1 of ");
             });
         }
     }
 
     @Test
     void a_job_store_that_cannot_be_read_is_told_with_its_fault() throws Exception {
-        store();
-        db.execute("REVOKE SELECT ON qrtz_triggers FROM " + TestDatabase.ARCHIVER);
-
+        DB.execute("REVOKE SELECT ON qrtz_triggers FROM " + TestDatabase.ARCHIVER);
         Health health = read();
+        DB.execute("GRANT SELECT ON qrtz_triggers TO " + TestDatabase.ARCHIVER);
+
         assertThat(health.status()).isEqualTo(Health.Status.NO_ANSWER);
         assertThat(health.message())
                 .startsWith("the job store cannot be read, and fires nothing then: ")
@@ -220,7 +236,6 @@ class ArchiverHealthTest {
     @Test
     void a_job_store_of_a_single_node_that_is_not_started_is_told() throws Exception {
         properties.setProperty("org.quartz.jobStore.isClustered", "false");
-        store();
         fortyDaysPass();
 
         assertLate("scheduler UsageArchiver is not started, or in standby");
@@ -229,10 +244,9 @@ class ArchiverHealthTest {
     @Test
     void listeners_and_the_log_hear_of_the_health_without_a_sweep() throws Exception {
         List<Health> heard = new CopyOnWriteArrayList<>();
-        store();
         try (TestScheduler scheduler = new TestScheduler(properties)) {
             scheduler.get().pauseTriggers(GroupMatcher.triggerGroupEquals("usage-archiver"));
-            db.execute("UPDATE usage_archive_sweep SET state = 'RUNNING', finished_at = null,"
+            DB.execute("UPDATE usage_archive_sweep SET state = 'RUNNING', finished_at = null,"
                     + " live_until = live_until - interval '1 day'");
             SweepListeners.add(scheduler.get(), "usageArchiver", new SweepListener() {
                 @Override
@@ -266,32 +280,26 @@ class ArchiverHealthTest {
         return scheduler;
     }
 
-    /** What a node leaves behind that ran for a moment. */
-    private void store() throws SchedulerException {
-        try (TestScheduler scheduler = started()) {
-            awaitStartup();
-        }
-    }
-
-    private void awaitStartup() {
-        await().until(() -> db.number("SELECT count(*) FROM usage_archive_sweep WHERE finished_at IS NOT NULL") > 0
-                && db.number("SELECT count(*) FROM qrtz_triggers WHERE trigger_name = 'usageArchiver.startup'") == 0);
+    private static void awaitStartup(long sweeps) {
+        await().until(() -> DB.number("SELECT count(*) FROM usage_archive_sweep WHERE finished_at IS NOT NULL")
+                        >= sweeps
+                && DB.number("SELECT count(*) FROM qrtz_triggers WHERE trigger_name = 'usageArchiver.startup'") == 0);
     }
 
     private void fortyDaysPass() {
-        db.execute("UPDATE usage_archive_sweep SET started_at = started_at - interval '40 days',"
+        DB.execute("UPDATE usage_archive_sweep SET started_at = started_at - interval '40 days',"
                 + " finished_at = finished_at - interval '40 days';"
                 + " UPDATE qrtz_triggers SET start_time = start_time - 41 * 86400000::bigint");
     }
 
     private void signIn(Instant moment) {
-        db.execute("INSERT INTO qrtz_scheduler_state VALUES ('UsageArchiver', 'other', " + moment.toEpochMilli()
+        DB.execute("INSERT INTO qrtz_scheduler_state VALUES ('UsageArchiver', 'other', " + moment.toEpochMilli()
                 + ", 1000)");
     }
 
     private void insertSweep(String state) {
         String now = "timezone('UTC', now())";
-        db.execute(
+        DB.execute(
                 "INSERT INTO usage_archive_sweep (table_name, state, node, fired_by, cutoff, started_at, finished_at)"
                         + " VALUES ('public.model_usage_details', '" + state + "', 'n', 'f', '2025-01-01', " + now
                         + ", " + now
