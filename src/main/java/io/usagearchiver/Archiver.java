@@ -80,19 +80,12 @@ public final class Archiver {
         return shape;
     }
 
-    /** Looks whether the archiver can do its work, and how its last sweep ended. Waits no longer than a few seconds. */
+    /**
+     * Looks whether the archiver can do its work, how its last sweep ended, and whether the one that runs is alive. Waits no
+     * longer than a few seconds.
+     */
     public Health health() {
-        StopSignal never = new StopSignal();
-        try (Session session = Session.open(connections, never)) {
-            return session.transaction(TransactionLimits.close(settings), tx -> {
-                checkSweep(tx);
-                return Health.read(tx, table);
-            });
-        } catch (SchemaDriftException e) {
-            return new Health(Health.Status.DISABLED, String.valueOf(e.getMessage()), null);
-        } catch (ArchiveException | DataAccessException e) {
-            return new Health(Health.Status.NO_ANSWER, Faults.message(e), null);
-        }
+        return Health.read(connections, settings, table, this::checkSweep);
     }
 
     /**

@@ -23,32 +23,34 @@ import org.jspecify.annotations.Nullable;
 /**
  * The ledger row of one sweep: its history, and the fence. A partial unique index allows one RUNNING row a table, so
  * that opening a sweep supersedes the one before; a batch commits only together with an update of its own RUNNING row,
- * under the holds that were read. Only a restore that gives signs of life is not superseded. The database decides who
- * moves rows, whatever the scheduler believes.
+ * under the holds that were read. Only a restore that gives signs of life is not superseded; those of a sweep are for people,
+ * in {@link Health}. The database decides who moves rows, whatever the scheduler believes.
  */
 final class Ledger {
     private static final UsageArchiveSweep L = USAGE_ARCHIVE_SWEEP;
     static final String RUNNING = "RUNNING";
     private static final String UNIQUE_VIOLATION = "23505";
     private static final int OPEN_ATTEMPTS = 10;
+    private static final int SIGNS_IN_A_LIFE = 10;
 
     private final ArchivePair<?> pair;
     private final long sweepId;
     private final boolean busy;
-    private final @Nullable Field<LocalDateTime> liveUntil;
+    private final Duration life;
+    private long signNanos = System.nanoTime();
     private @Nullable Integer holdsVersion;
 
-    private Ledger(ArchivePair<?> pair, long sweepId, boolean busy, @Nullable Field<LocalDateTime> liveUntil) {
+    private Ledger(ArchivePair<?> pair, long sweepId, boolean busy, Duration life) {
         this.pair = pair;
         this.sweepId = sweepId;
         this.busy = busy;
-        this.liveUntil = liveUntil;
+        this.life = life;
     }
 
     /**
      * What a row says from its beginning.
      *
-     * @param life how long a restore counts as alive after each sign of it
+     * @param life how long a run counts as alive after each sign of it
      */
     record Opening(
             ArchivePair<?> pair,
@@ -113,7 +115,6 @@ final class Ledger {
 
         private Ledger insert(DSLContext tx, String state) {
             boolean runs = state.equals(RUNNING);
-            Field<LocalDateTime> liveUntil = direction == Direction.RESTORE ? NaiveUtc.inFuture(life) : null;
             long id = tx.insertInto(L)
                     .set(L.TABLE_NAME, table)
                     .set(L.DIRECTION, direction.name())
@@ -123,11 +124,11 @@ final class Ledger {
                     .set(L.CUTOFF, NaiveUtc.moment(cutoff.toString(), L.CUTOFF.getDataType()))
                     .set(L.STARTED_AT, NaiveUtc.NOW)
                     .set(L.FINISHED_AT, runs ? DSL.castNull(L.FINISHED_AT) : NaiveUtc.NOW)
-                    .set(L.LIVE_UNTIL, runs && liveUntil != null ? liveUntil : DSL.castNull(L.LIVE_UNTIL))
+                    .set(L.LIVE_UNTIL, runs ? NaiveUtc.inFuture(life) : DSL.castNull(L.LIVE_UNTIL))
                     .returningResult(L.SWEEP_ID)
                     .fetchSingle()
                     .value1();
-            return new Ledger(pair, id, state.equals(StopReason.BUSY.name()), liveUntil);
+            return new Ledger(pair, id, state.equals(StopReason.BUSY.name()), life);
         }
     }
 
@@ -172,15 +173,21 @@ final class Ledger {
                 .toList();
     }
 
+    /** Whether it is time for another sign of life. */
+    boolean isSilent() {
+        return System.nanoTime() - signNanos > life.dividedBy(SIGNS_IN_A_LIFE).toNanos();
+    }
+
     /**
-     * Gives a sign of life of a restore, in a transaction of its own, for others to see it while a long statement runs.
+     * Gives a sign of life, in a transaction of its own, for others to see it while a long statement runs.
      *
      * @return the number of rows touched, which is 1
      * @throws SupersededException if the row is not RUNNING any more
      */
     int touch(DSLContext tx) {
+        signNanos = System.nanoTime();
         int rows = tx.update(L)
-                .set(L.LIVE_UNTIL, liveUntil == null ? L.LIVE_UNTIL : liveUntil)
+                .set(L.LIVE_UNTIL, NaiveUtc.inFuture(life))
                 .where(L.SWEEP_ID.eq(sweepId))
                 .and(L.STATE.eq(RUNNING))
                 .execute();
@@ -200,6 +207,7 @@ final class Ledger {
      * @throws SwallowedException if something keeps it from being counted
      */
     void count(DSLContext tx, Batch.Moved moved, Shape shape) {
+        signNanos = System.nanoTime();
         Field<String> fingerprint = Shape.liveFingerprint(pair);
         String live = tx.update(L)
                 .set(L.BATCHES, L.BATCHES.plus(1))
@@ -210,7 +218,7 @@ final class Ledger {
                         L.ROWS_IN_CONFLICT.plus(moved.conflicts().size()))
                 .set(L.ROWS_REJECTED, L.ROWS_REJECTED.plus(moved.rejected().size()))
                 .set(L.LAST_BATCH_AT, NaiveUtc.NOW)
-                .set(L.LIVE_UNTIL, liveUntil == null ? L.LIVE_UNTIL : liveUntil)
+                .set(L.LIVE_UNTIL, NaiveUtc.inFuture(life))
                 .where(L.SWEEP_ID.eq(sweepId))
                 .and(L.STATE.eq(RUNNING))
                 .and(holdsVersion == null ? DSL.noCondition() : L.HOLDS_VERSION.eq(holdsVersion))

@@ -356,7 +356,7 @@ final class Sweep {
     }
 
     private <T extends @Nullable Object> T read(Function<DSLContext, T> query) {
-        if (errand.direction() == Direction.RESTORE) {
+        if (errand.direction() == Direction.RESTORE || ledger.isSilent()) {
             attempt(TransactionLimits.batch(settings), ledger::touch);
         }
         return attempt(TransactionLimits.page(settings), query);

@@ -132,8 +132,8 @@ record TransactionLimits(String mode, Duration statement, List<String> settings,
     }
 
     /**
-     * How long a restore counts as alive after a sign of life. It gives one before each page and with each batch; in between
-     * there is one statement, or attempts until it gives up, or a pause.
+     * How long a run counts as alive after a sign of life. A restore gives one before each page and with each batch, a sweep
+     * with each batch and ten times in so long; in between there is one statement, or attempts until it gives up, or a pause.
      */
     static Duration life(ArchiveSettings settings) {
         Duration pause = settings.pace().pauseAfter(settings.statementTimeout());

@@ -2,24 +2,25 @@ package io.usagearchiver.cli;
 
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
-import io.usagearchiver.Archiver;
+import io.usagearchiver.Health;
 import io.usagearchiver.metrics.SweepMetrics;
-import io.usagearchiver.quartz.PluginSettings;
+import io.usagearchiver.quartz.ArchiverHealth;
 import io.usagearchiver.quartz.SweepListeners;
 import java.io.PrintWriter;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.quartz.JobExecutionContext;
 import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
 import org.quartz.impl.StdSchedulerFactory;
-import org.quartz.utils.DBConnectionManager;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
@@ -78,18 +79,17 @@ final class NodeCommand implements Callable<Integer> {
     @Override
     public Integer call() throws SchedulerException, InterruptedException {
         ConfigFile file = option.read(main.environment());
-        Map<String, PluginSettings> archivers = file.archivers();
+        Set<String> archivers = file.archivers().keySet();
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         SweepMetrics metrics = new SweepMetrics(registry);
-        List<NodeHealth> health = new ArrayList<>();
-        archivers.forEach((name, settings) -> health.add(new NodeHealth(name, archiver(settings))));
-        try (StatusServer server = serve(registry, health)) {
+        AtomicReference<@Nullable Scheduler> made = new AtomicReference<>();
+        try (StatusServer server = serve(registry, () -> health(made.get(), archivers))) {
             CountDownLatch signal = new CountDownLatch(1);
             Scheduler scheduler = new StdSchedulerFactory(file.properties()).getScheduler();
-            for (NodeHealth archiver : health) {
-                SweepListeners.add(scheduler, archiver.name(), metrics);
-                SweepListeners.add(scheduler, archiver.name(), archiver);
+            for (String archiver : archivers) {
+                SweepListeners.add(scheduler, archiver, metrics);
             }
+            made.set(scheduler);
             main.termination().onSignal(signal::countDown);
             if (server != null) {
                 PrintWriter out = spec.commandLine().getOut();
@@ -116,7 +116,23 @@ final class NodeCommand implements Callable<Integer> {
         }
     }
 
-    private @Nullable StatusServer serve(PrometheusMeterRegistry registry, List<NodeHealth> health) {
+    private static Map<String, Health> health(@Nullable Scheduler scheduler, Set<String> archivers) {
+        Map<String, Health> health = new LinkedHashMap<>();
+        for (String archiver : archivers) {
+            try {
+                health.put(
+                        archiver,
+                        scheduler == null
+                                ? Health.of(Health.Status.NO_ANSWER, "the node is starting")
+                                : ArchiverHealth.read(scheduler, archiver));
+            } catch (SchedulerException e) {
+                health.put(archiver, Health.of(Health.Status.NO_ANSWER, String.valueOf(e.getMessage())));
+            }
+        }
+        return health;
+    }
+
+    private @Nullable StatusServer serve(PrometheusMeterRegistry registry, Supplier<Map<String, Health>> health) {
         if (port == null) {
             if (address != null) {
                 throw new BadSettingsException("--metrics-address needs --metrics-port as well");
@@ -133,12 +149,5 @@ final class NodeCommand implements Callable<Integer> {
         } catch (UnknownHostException e) {
             throw new BadSettingsException("--metrics-address " + address + ": there is no such address");
         }
-    }
-
-    private static Archiver archiver(PluginSettings settings) {
-        return Archiver.builder(
-                        settings.pair(), () -> DBConnectionManager.getInstance().getConnection(settings.dataSource()))
-                .settings(settings.archive())
-                .build();
     }
 }

@@ -151,6 +151,7 @@ public final class ArchivePlugin implements SchedulerPlugin {
             addListeners(name, scheduler);
             SchedulerNode node = SchedulerNode.of(scheduler);
             node.add(name, settings);
+            SweepListeners.add(scheduler, name, node.health(name));
             keeper = new ScheduleKeeper(name, scheduler, settings, node);
             tellOfVariables = () -> {
                 Map<String, String> used = Variables.used(settings, properties.keySet(), environment);
