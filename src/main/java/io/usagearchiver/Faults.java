@@ -32,6 +32,9 @@ final class Faults {
     private static final Set<String> NOT_OF_A_ROW = Set.of(
             "08", "0A", "0B", "0L", "0P", "25", "26", "28", "2B", "3D", "3F", "42", "53", "57", "58", "72", "99", "F0");
 
+    /** PgBouncer has one SQLSTATE, 08P01, for all that it says itself; this does not pass by. */
+    private static final String STATEMENT_POOLING = "not allowed in statement pooling mode";
+
     private Faults() {}
 
     /**
@@ -42,6 +45,9 @@ final class Faults {
     static boolean isTransient(Throwable fault) {
         if (fault instanceof Session.LostException) {
             return true;
+        }
+        if (told(fault).contains(STATEMENT_POOLING)) {
+            return false;
         }
         String state = sqlState(fault);
         return switch (state) {
@@ -112,7 +118,7 @@ final class Faults {
             case "42883", "42704" -> PINNED_PATH;
             case "26000", "42P05" ->
                 " (a pooler that does not know prepared statements? PgBouncer: 1.21 or later with"
-                        + " max_prepared_statements above 0, or prepareThreshold=0 in the URL)";
+                        + " max_prepared_statements above 0, or prepareThreshold=0 in the URL of each client)";
             case "25006" -> " (a standby, or default_transaction_read_only: the next sweep that may write goes on)";
             case "23001", "23503" ->
                 " (where the constraint is of a table that refers to the row: it stays until that does not any more)";
@@ -124,6 +130,9 @@ final class Faults {
         };
         if (!exact.isEmpty()) {
             return exact;
+        }
+        if (told.contains(STATEMENT_POOLING)) {
+            return " (a sweep needs PgBouncer's pool_mode transaction or session)";
         }
         return switch (state.length() < 2 ? "" : state.substring(0, 2)) {
             case "42" -> " (a table, or what its constraints, indexes and triggers use, is missing or was altered)";

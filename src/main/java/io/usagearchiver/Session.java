@@ -8,6 +8,7 @@ import org.jooq.Configuration;
 import org.jooq.DSLContext;
 import org.jooq.ExecuteContext;
 import org.jooq.ExecuteListener;
+import org.jooq.Results;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DefaultExecuteListenerProvider;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +41,7 @@ final class Session implements AutoCloseable {
     private final StopSignal stop;
     private final Configuration jooq;
     private @Nullable Connection connection;
+    private @Nullable ServerSession server;
     private int serverVersion;
     private int networkTimeoutBefore;
     private boolean renewed;
@@ -80,8 +82,11 @@ final class Session implements AutoCloseable {
             try {
                 return jooq.set(current).dsl().transactionResult(configuration -> {
                     limitAnswers(current, limits.answer());
-                    configuration.dsl().execute(limits.sql(serverVersion));
+                    Results limited = configuration.dsl().fetchMany(limits.sql(serverVersion));
                     begun[0] = true;
+                    if (server != null) {
+                        server.requireOwnStatements(limited);
+                    }
                     return work.apply(configuration.dsl());
                 });
             } catch (RuntimeException e) {
@@ -177,6 +182,7 @@ final class Session implements AutoCloseable {
         }
         connection = opened;
         stop.uses(opened);
+        server = new ServerSession(opened);
         return opened;
     }
 

@@ -96,7 +96,8 @@ record TransactionLimits(String mode, Duration statement, List<String> settings,
         return "set local statement_timeout = " + statement.toMillis() + "; set transaction " + mode + "; "
                 + all.stream()
                         .map(setting -> "pg_catalog.set_config(" + setting + ", true)")
-                        .collect(Collectors.joining(", ", "select ", ""));
+                        .collect(Collectors.joining(", ", "select ", ", pg_catalog.pg_backend_pid() as "))
+                + ServerSession.PID;
     }
 
     /**
