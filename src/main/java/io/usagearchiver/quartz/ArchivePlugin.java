@@ -135,7 +135,7 @@ public final class ArchivePlugin implements SchedulerPlugin {
             addListeners(name, scheduler);
             SchedulerNode node = SchedulerNode.of(scheduler);
             node.add(name, settings);
-            keeper = new ScheduleKeeper(name, scheduler, settings, node);
+            keeper = new ScheduleKeeper(name, scheduler, settings, node, StuckTriggers.EVERY);
         } catch (IllegalArgumentException e) {
             throw new SchedulerConfigException(e.getMessage(), e);
         }
