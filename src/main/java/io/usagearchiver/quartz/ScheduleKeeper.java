@@ -150,62 +150,18 @@ final class ScheduleKeeper {
         return stored;
     }
 
-    /**
-     * Warns of stored jobs that move rows by settings that are not this node's. Removing one is left to the operator: its
-     * plugin may be on another node still. The first of a node's archivers does it for all, once.
-     */
+    /** The first of a node's archivers does it for all, once. */
     private void tellOfOtherJobs() {
         Map<String, PluginSettings> archivers = node.archivers();
         if (!archivers.keySet().iterator().next().equals(name)) {
             return;
         }
         try {
-            for (StoredJob job : StoredJob.all(scheduler)) {
-                if (!job.isOfPlugin()) {
-                    archivers.forEach((archiver, own) -> tellOfRetention(job, archiver, own));
-                } else if (!archivers.containsKey(job.key().getName())) {
-                    tellOfOrphan(job);
-                }
-            }
+            OtherJobs.tell(StoredJob.all(scheduler), archivers);
         } catch (SchedulerException | RuntimeException e) {
             if (shutdown.getCount() > 0) {
                 log.warn("Archiver {} could not look for jobs without a plugin; its next start does", name, e);
             }
-        }
-    }
-
-    private static void tellOfOrphan(StoredJob job) {
-        String jobName = job.key().getName();
-        PluginSettings theirs = job.settings();
-        log.warn(
-                "Job {} in the job store has no plugin on this node, and is fired all the same: {}; next firing {}. If its"
-                        + " plugin was renamed or removed, remove the job: java -jar usage-archiver.jar jobs --config FILE"
-                        + " --remove {}, or scheduler.deleteJob(new JobKey(\"{}\", \"{}\"))",
-                jobName,
-                theirs == null
-                        ? job.fault()
-                        : "it archives " + theirs.table() + ", data source " + theirs.dataSource()
-                                + ", with retentionMonths " + theirs.archive().retentionMonths(),
-                job.nextFiring() == null ? "never" : job.nextFiring(),
-                jobName,
-                jobName,
-                StoredJob.GROUP);
-    }
-
-    private static void tellOfRetention(StoredJob job, String archiver, PluginSettings own) {
-        PluginSettings theirs = job.settings();
-        if (theirs != null
-                && theirs.isOfSameTable(own)
-                && theirs.archive().retentionMonths() != own.archive().retentionMonths()) {
-            log.warn(
-                    "Job {} in the job store archives {}, data source {}, with retentionMonths {}, but archiver {} with {}:"
-                            + " rows leave the table by the shorter one",
-                    job.key(),
-                    own.table(),
-                    own.dataSource(),
-                    theirs.archive().retentionMonths(),
-                    archiver,
-                    own.archive().retentionMonths());
         }
     }
 
