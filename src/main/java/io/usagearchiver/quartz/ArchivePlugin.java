@@ -152,7 +152,7 @@ public final class ArchivePlugin implements SchedulerPlugin {
             SchedulerNode node = SchedulerNode.of(scheduler);
             node.add(name, settings);
             SweepListeners.add(scheduler, name, node.health(name));
-            keeper = new ScheduleKeeper(name, scheduler, settings, node);
+            keeper = new ScheduleKeeper(name, scheduler, settings, node, StuckTriggers.EVERY);
             tellOfVariables = () -> {
                 Map<String, String> used = Variables.used(settings, properties.keySet(), environment);
                 if (!used.isEmpty()) {

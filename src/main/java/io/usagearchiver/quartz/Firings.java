@@ -1,78 +1,64 @@
 package io.usagearchiver.quartz;
 
-import io.usagearchiver.RunWindow;
-import java.time.Duration;
-import java.time.Instant;
-import java.time.LocalTime;
-import java.time.OffsetDateTime;
-import java.time.ZoneOffset;
-import java.util.Date;
-import org.jspecify.annotations.Nullable;
-import org.quartz.Calendar;
-import org.quartz.Trigger;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
 
 /**
- * The firings of a schedule that lead to a sweep: those within the run window. By them a sweep is late: when a firing has
- * come since the last sweep ended, and a grace has passed since then, a quarter of the time to the next firing, but no
- * less than {@link #LEAST_GRACE} and no more than {@link #MOST_GRACE}. A sweep that ended so shortly before a firing counts as
- * that firing's, since a node's clock may be ahead of the database's. Before the start of its trigger a schedule has no firing.
+ * What this node knows of its firings, by the ids that Quartz gave them: which ones run, and which ones have run. Quartz's
+ * own list of executing jobs does not tell: a listener that throws leaves a job in it for good. Thread-safe.
  */
-record Firings(
-        Trigger trigger,
-        @Nullable Calendar calendar,
-        @Nullable RunWindow window) {
-    static final Duration LEAST_GRACE = Duration.ofMinutes(5);
-    static final Duration MOST_GRACE = Duration.ofHours(2);
-    private static final int SHARE = 4;
+final class Firings {
+    /** More than one node fires while one of them is still in question. */
+    private static final int MEMORY = 1_000;
 
-    /** After so many firings in vain, each after the start of a window, it is given up: four years of a daily one. */
-    private static final int LOOKS = 1500;
+    private final Set<String> running = new HashSet<>();
+    private final Set<String> over = bounded();
+    private final Set<String> givenUp = bounded();
 
-    /** The firing by which a sweep should have come after the last one, if there was one; null if it is not late. */
-    @Nullable
-    Instant overdue(@Nullable Instant lastSweep, Instant now) {
-        Instant firing = after(lastSweep == null ? Instant.EPOCH : lastSweep);
-        if (firing != null && lastSweep != null && !firing.isAfter(lastSweep.plus(grace(firing)))) {
-            firing = after(firing);
+    /** Begins one. Returns false if it was given up before: its trigger fires in its place. */
+    synchronized boolean begin(String id) {
+        if (givenUp.contains(id)) {
+            return false;
         }
-        return firing != null && now.isAfter(firing.plus(grace(firing))) ? firing : null;
+        running.add(id);
+        return true;
     }
 
-    /** Whether there are firings to come, of which none can lead to a sweep. */
-    boolean areAllOutsideWindow(Instant now) {
-        return window != null && trigger.getFireTimeAfter(Date.from(now)) != null && after(now) == null;
+    synchronized void end(String id) {
+        running.remove(id);
+        over.add(id);
     }
 
-    private Duration grace(Instant firing) {
-        Instant next = after(firing);
-        if (next == null) {
-            return MOST_GRACE;
+    synchronized boolean isRunning(String id) {
+        return running.contains(id);
+    }
+
+    synchronized boolean hasEnded(String id) {
+        return over.contains(id);
+    }
+
+    /** Keeps one from beginning. Returns false if it has begun. */
+    synchronized boolean giveUp(String id) {
+        if (running.contains(id) || over.contains(id)) {
+            return false;
         }
-        Duration share = Duration.between(firing, next).dividedBy(SHARE);
-        Duration atLeast = share.compareTo(LEAST_GRACE) < 0 ? LEAST_GRACE : share;
-        return atLeast.compareTo(MOST_GRACE) > 0 ? MOST_GRACE : atLeast;
+        givenUp.add(id);
+        return true;
     }
 
-    private @Nullable Instant after(Instant moment) {
-        Date time = trigger.getFireTimeAfter(Date.from(moment));
-        for (int look = 0; time != null && look < LOOKS; look++) {
-            Instant firing = time.toInstant();
-            Instant from = firing;
-            if (calendar != null && !calendar.isTimeIncluded(firing.toEpochMilli())) {
-                from = Instant.ofEpochMilli(calendar.getNextIncludedTime(firing.toEpochMilli()));
-            } else if (window != null && !window.contains(LocalTime.ofInstant(firing, ZoneOffset.UTC))) {
-                from = nextStart(window, firing);
+    synchronized void takeBack(String id) {
+        givenUp.remove(id);
+    }
+
+    private static Set<String> bounded() {
+        return Collections.newSetFromMap(new LinkedHashMap<>() {
+            @Override
+            protected boolean removeEldestEntry(Map.Entry<String, Boolean> eldest) {
+                return size() > MEMORY;
             }
-            if (from.equals(firing)) {
-                return firing;
-            }
-            time = trigger.getFireTimeAfter(Date.from(from.minusMillis(1)));
-        }
-        return null;
-    }
-
-    private static Instant nextStart(RunWindow window, Instant moment) {
-        OffsetDateTime start = moment.atOffset(ZoneOffset.UTC).with(window.start());
-        return (start.toInstant().isAfter(moment) ? start : start.plusDays(1)).toInstant();
+        });
     }
 }

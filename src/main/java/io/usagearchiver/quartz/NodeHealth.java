@@ -101,7 +101,7 @@ final class NodeHealth implements SweepListener {
         if (trigger == null || justStarted || health.status() == Health.Status.DISABLED) {
             return known;
         }
-        Firings firings = new Firings(
+        ScheduledFirings firings = new ScheduledFirings(
                 trigger,
                 trigger.getCalendarName() == null ? null : scheduler.getCalendar(trigger.getCalendarName()),
                 settings.archive().pace().runWindow());

@@ -35,6 +35,7 @@ final class SchedulerNode extends SchedulerListenerSupport {
     private final Map<String, NodeHealth> health = new HashMap<>();
     private final Map<String, BoundDataSource> dataSources = new HashMap<>();
     private final Set<StopSignal> sweeps = new HashSet<>();
+    private final Firings firings = new Firings();
     private boolean started;
     private boolean stopping;
 
@@ -136,6 +137,11 @@ final class SchedulerNode extends SchedulerListenerSupport {
                 dataSources.put(dataSource, bound);
             }
         }
+    }
+
+    /** What is known of the firings of this node. */
+    Firings firings() {
+        return firings;
     }
 
     /** Has a sweep hear of the scheduler's end, and its data source stay open until the sweep is over. */

@@ -37,7 +37,7 @@ record Suspect(
             }
             default -> {}
         }
-        JobStoreTables tables = JobStoreTables.of(scheduler);
+        StoreDiagnosis tables = StoreDiagnosis.of(scheduler);
         try {
             String dead = tables == null || !tables.isClustered() ? asleep() : tables.deadNodes(now);
             if (dead != null) {
@@ -55,7 +55,7 @@ record Suspect(
 
     /** Why a job store cannot be read. */
     static String unreadable(Scheduler scheduler, SchedulerException fault) {
-        JobStoreTables tables = JobStoreTables.of(scheduler);
+        StoreDiagnosis tables = StoreDiagnosis.of(scheduler);
         String delegate = tables == null || ExceptionTools.getCause(fault, SQLException.class) == null
                 ? null
                 : tables.wrongDelegate();
@@ -69,7 +69,7 @@ record Suspect(
                 : null;
     }
 
-    private String stuck(JobStoreTables tables, Date due) throws SQLException {
+    private String stuck(StoreDiagnosis tables, Date due) throws SQLException {
         String state = tables.state(key);
         if (!Constants.STATE_ACQUIRED.equals(state) && !Constants.STATE_BLOCKED.equals(state)) {
             return waiting(due);

@@ -1,6 +1,5 @@
 package io.usagearchiver.quartz;
 
-import java.lang.reflect.Field;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -13,9 +12,6 @@ import org.quartz.JobKey;
 import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
 import org.quartz.TriggerKey;
-import org.quartz.core.QuartzScheduler;
-import org.quartz.core.QuartzSchedulerResources;
-import org.quartz.impl.StdScheduler;
 import org.quartz.impl.jdbcjobstore.JobStoreCMT;
 import org.quartz.impl.jdbcjobstore.JobStoreSupport;
 import org.quartz.impl.jdbcjobstore.PostgreSQLDelegate;
@@ -28,7 +24,7 @@ import org.slf4j.LoggerFactory;
  * What a job store's tables tell that Quartz has no method for: a trigger's own state, who holds it, and the nodes' signs of
  * life. Only reads, and only where something is wrong already.
  */
-final class JobStoreTables {
+final class StoreDiagnosis {
     private static final int TIMEOUT_SECONDS = 5;
     private static final Duration LATE_CHECKIN = Duration.ofMinutes(1);
     private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
@@ -36,33 +32,20 @@ final class JobStoreTables {
     private final JobStoreSupport store;
     private final String scheduler;
 
-    private JobStoreTables(JobStoreSupport store, String scheduler) {
+    private StoreDiagnosis(JobStoreSupport store, String scheduler) {
         this.store = store;
         this.scheduler = scheduler;
     }
 
     /** Null if the job store is not in a database, or this Quartz does not let it be found. */
-    static @Nullable JobStoreTables of(Scheduler scheduler) {
+    static @Nullable StoreDiagnosis of(Scheduler scheduler) {
         try {
-            if (scheduler instanceof StdScheduler std) {
-                QuartzScheduler quartz =
-                        (QuartzScheduler) field(StdScheduler.class, "sched").get(std);
-                QuartzSchedulerResources resources = (QuartzSchedulerResources)
-                        field(QuartzScheduler.class, "resources").get(quartz);
-                if (resources.getJobStore() instanceof JobStoreSupport store) {
-                    return new JobStoreTables(store, scheduler.getSchedulerName());
-                }
-            }
+            JobStoreSupport store = QuartzTables.store(scheduler);
+            return store == null ? null : new StoreDiagnosis(store, scheduler.getSchedulerName());
         } catch (ReflectiveOperationException | RuntimeException | SchedulerException e) {
             log.debug("Could not find the job store", e);
+            return null;
         }
-        return null;
-    }
-
-    private static Field field(Class<?> type, String name) throws ReflectiveOperationException {
-        Field field = type.getDeclaredField(name);
-        field.setAccessible(true);
-        return field;
     }
 
     boolean isClustered() {

@@ -17,7 +17,7 @@ import org.quartz.TriggerBuilder;
 import org.quartz.impl.calendar.WeeklyCalendar;
 
 /** When a sweep is late. 2026-11-22 is a Sunday. */
-class FiringsTest {
+class ScheduledFiringsTest {
     private static final Instant LONG_AGO = Instant.parse("2020-01-01T00:00:00Z");
 
     @ParameterizedTest(name = "{0}: the last sweep ended {1}, late after {3}")
@@ -40,7 +40,7 @@ class FiringsTest {
             })
     void a_sweep_is_late_when_a_grace_has_passed_since_a_firing(
             String cron, LocalDateTime last, LocalDateTime firing, LocalDateTime late) {
-        Firings firings = new Firings(trigger(cron, CronSchedule.UTC, LONG_AGO), null, null);
+        ScheduledFirings firings = new ScheduledFirings(trigger(cron, CronSchedule.UTC, LONG_AGO), null, null);
         assertThat(firings.overdue(utc(last), utc(late))).isNull();
         assertThat(firings.overdue(utc(last), utc(late).plusSeconds(1))).isEqualTo(utc(firing));
         assertThat(firings.overdue(utc(last), utc(late).plusSeconds(3_000_000))).isEqualTo(utc(firing));
@@ -49,7 +49,7 @@ class FiringsTest {
     @Test
     void without_a_sweep_it_is_counted_from_the_start_of_the_trigger() {
         Instant start = Instant.parse("2026-11-22T02:59:00Z");
-        Firings firings = new Firings(trigger("0 3 * * *", CronSchedule.UTC, start), null, null);
+        ScheduledFirings firings = new ScheduledFirings(trigger("0 3 * * *", CronSchedule.UTC, start), null, null);
         assertThat(firings.overdue(null, Instant.parse("2026-11-22T05:00:00Z"))).isNull();
         assertThat(firings.overdue(null, Instant.parse("2026-11-22T05:00:01Z"))).isEqualTo("2026-11-22T03:00:00Z");
         assertThat(firings.overdue(LONG_AGO, Instant.parse("2026-11-22T02:59:30Z")))
@@ -58,7 +58,7 @@ class FiringsTest {
 
     @Test
     void a_schedule_that_is_over_makes_nothing_late() {
-        Firings firings = new Firings(
+        ScheduledFirings firings = new ScheduledFirings(
                 trigger("0 0 3 1 1 ? 2021", CronSchedule.UTC, LONG_AGO), null, RunWindow.parse("10:00-11:00"));
         Instant now = Instant.parse("2026-11-22T05:00:00Z");
         assertThat(firings.overdue(Instant.parse("2021-01-01T03:00:01Z"), now)).isNull();
@@ -67,8 +67,8 @@ class FiringsTest {
 
     @Test
     void firings_outside_of_the_run_window_make_nothing_late() {
-        Firings firings =
-                new Firings(trigger("*/10 * * * *", CronSchedule.UTC, LONG_AGO), null, RunWindow.parse("22:00-06:00"));
+        ScheduledFirings firings =
+                new ScheduledFirings(trigger("*/10 * * * *", CronSchedule.UTC, LONG_AGO), null, RunWindow.parse("22:00-06:00"));
         Instant last = Instant.parse("2026-11-22T05:51:00Z");
         assertThat(firings.overdue(last, Instant.parse("2026-11-22T22:05:00Z"))).isNull();
         assertThat(firings.overdue(last, Instant.parse("2026-11-22T22:05:01Z"))).isEqualTo("2026-11-22T22:00:00Z");
@@ -85,7 +85,7 @@ class FiringsTest {
         "0 0 1 1 *, 23:59-24:00, true"
     })
     void a_schedule_of_which_no_firing_is_in_the_run_window_is_told(String cron, String window, boolean all) {
-        Firings firings = new Firings(trigger(cron, CronSchedule.UTC, LONG_AGO), null, RunWindow.parse(window));
+        ScheduledFirings firings = new ScheduledFirings(trigger(cron, CronSchedule.UTC, LONG_AGO), null, RunWindow.parse(window));
         assertThat(firings.areAllOutsideWindow(Instant.parse("2026-11-22T05:00:00Z")))
                 .isEqualTo(all);
     }
@@ -94,8 +94,8 @@ class FiringsTest {
     void the_zone_and_the_calendar_of_the_stored_trigger_count() {
         WeeklyCalendar noSunday = new WeeklyCalendar(CronSchedule.UTC);
         noSunday.setDaysExcluded(new boolean[] {false, true, false, false, false, false, false, false});
-        Firings firings =
-                new Firings(trigger("0 3 * * *", TimeZone.getTimeZone("Asia/Kolkata"), LONG_AGO), noSunday, null);
+        ScheduledFirings firings =
+                new ScheduledFirings(trigger("0 3 * * *", TimeZone.getTimeZone("Asia/Kolkata"), LONG_AGO), noSunday, null);
         Instant last = Instant.parse("2026-11-21T21:30:05Z");
         assertThat(firings.overdue(last, Instant.parse("2026-11-23T21:29:00Z"))).isNull();
         assertThat(firings.overdue(last, Instant.parse("2026-11-30T00:00:00Z"))).isEqualTo("2026-11-23T21:30:00Z");
