@@ -7,6 +7,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -34,11 +35,19 @@ final class ConfigFile {
 
     private final Path path;
     private final Properties properties;
+    /** By the names of properties, the environment variables that are in their values. */
+    private final Map<String, String> variables;
+
     private final Function<String, @Nullable String> environment;
 
-    private ConfigFile(Path path, Properties properties, Function<String, @Nullable String> environment) {
+    private ConfigFile(
+            Path path,
+            Properties properties,
+            Map<String, String> variables,
+            Function<String, @Nullable String> environment) {
         this.path = path;
         this.properties = properties;
+        this.variables = variables;
         this.environment = environment;
     }
 
@@ -57,15 +66,17 @@ final class ConfigFile {
         } catch (IOException | IllegalArgumentException e) {
             throw new BadSettingsException("Cannot read " + path + ": " + e);
         }
+        Map<String, String> variables = new TreeMap<>();
         properties.replaceAll((name, value) -> VARIABLE.matcher((String) value).replaceAll(match -> {
             String found = environment.apply(match.group(1));
             if (found == null) {
                 throw new BadSettingsException(path + ": " + name + " needs the environment variable " + match.group(1)
                         + ", which is not set");
             }
+            variables.merge((String) name, match.group(), (one, other) -> one + ", " + other);
             return Matcher.quoteReplacement(found);
         }));
-        return new ConfigFile(path, properties, environment);
+        return new ConfigFile(path, properties, variables, environment);
     }
 
     /** All properties, for a scheduler. */
@@ -88,6 +99,15 @@ final class ConfigFile {
      * @throws BadSettingsException for the first bad one
      */
     PluginSettings archiver(@Nullable String plugin, Map<String, String> overrides) {
+        return archiver(plugin, overrides, new ArrayList<>());
+    }
+
+    /**
+     * The same, with where they come from.
+     *
+     * @param origins gets the settings that are not the defaults, each with where it was set
+     */
+    PluginSettings archiver(@Nullable String plugin, Map<String, String> overrides, List<String> origins) {
         SortedSet<String> names = archiverNames();
         if (plugin == null && names.size() > 1) {
             throw new BadSettingsException(path + " has several archivers; name one with --plugin: " + names);
@@ -99,15 +119,27 @@ final class ConfigFile {
         Map<String, String> values = withPrefix(PLUGIN + name + ".");
         values.remove("class");
         UnaryOperator<String> origin =
-                key -> overrides.containsKey(key) ? "--set " + key : path + ": " + PLUGIN + name + "." + key;
+                key -> overrides.containsKey(key) ? "--set " + key : origin(PLUGIN + name + "." + key);
         values.putAll(overrides);
+        values.forEach((key, value) -> origins.add(origin.apply(key) + " = '" + value.strip() + "'"));
         try {
-            PluginSettings settings = PluginSettings.parse(values, origin, environment);
+            PluginSettings settings = PluginSettings.parse(values, origin, variable -> {
+                String value = environment.apply(variable);
+                if (value != null) {
+                    origins.add("environment variable " + variable + " = '" + value.strip() + "'");
+                }
+                return value;
+            });
             requireDataSource(settings.dataSource());
             return settings;
         } catch (IllegalArgumentException e) {
             throw new BadSettingsException(String.valueOf(e.getMessage()));
         }
+    }
+
+    private String origin(String property) {
+        String of = variables.get(property);
+        return path + ": " + property + (of == null ? "" : " (" + of + ")");
     }
 
     /**
