@@ -49,10 +49,10 @@ public final class Archiver {
     }
 
     /**
-     * Checks that the live tables allow rows to be moved, and that the holds can be honoured. A sweep does this itself.
+     * Checks that the live tables allow rows to be moved, that the role has the rights to move them in sessions that may
+     * write, and that the holds can be honoured. A sweep does this itself.
      *
-     * @throws SchemaDriftException if not, with all that is wrong; or if replicas are to be waited for, and the role may not
-     *     look at them
+     * @throws SchemaDriftException if not, with all that is wrong
      * @throws ArchiveException if the database does not answer
      */
     public void checkSchema() {
@@ -72,12 +72,7 @@ public final class Archiver {
     }
 
     Shape check(DSLContext tx, Direction direction) {
-        Shape shape = SchemaCheck.run(tx, pair, direction);
-        String missing = settings.pace().maxReplicaLag() == null ? null : ReplicaLag.missingPrivilege(tx);
-        if (missing != null) {
-            throw new SchemaDriftException(direction, table, List.of(missing));
-        }
-        return shape;
+        return Obstacles.requireNone(tx, pair, direction, settings);
     }
 
     /**

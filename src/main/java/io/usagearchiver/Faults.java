@@ -78,15 +78,28 @@ final class Faults {
         return sqlState(fault).startsWith("XX");
     }
 
-    /** Whether a table, a column or the right to read it is missing. */
+    /** Whether a table, its schema or a column is not there. */
     static boolean isMissing(Throwable fault) {
-        return sqlState(fault).startsWith("42");
+        return switch (sqlState(fault)) {
+            case "42P01", "3F000", "42703" -> true;
+            default -> false;
+        };
     }
 
-    /** Whether a column is missing or of another type than the statement takes it for. */
-    static boolean isOfColumns(Throwable fault) {
+    /** Whether the role has not the right to it. */
+    static boolean isForbidden(Throwable fault) {
+        return sqlState(fault).equals("42501");
+    }
+
+    /** Whether something is of another type than the statement takes it for, or has a value that is not of its type. */
+    static boolean isOfTypes(Throwable fault) {
         String state = sqlState(fault);
-        return state.equals("42703") || state.equals("42883") || state.startsWith("22");
+        return state.equals("42883") || state.equals("42804") || state.startsWith("22");
+    }
+
+    /** Whether it says nothing of what the statement asked for: it passes, or somebody wanted an end. */
+    static boolean isPassing(Throwable fault) {
+        return isTransient(fault) || isCancelled(fault);
     }
 
     /** Whether the statement was cancelled, by its timeout or by {@link StopSignal}. */
@@ -109,9 +122,7 @@ final class Faults {
 
     private static String hint(String state, String told) {
         String exact = switch (state) {
-            case "42501" ->
-                " (apply sql/04-grants.sql for the role of this data source; sql/06-restore-grants.sql for one"
-                        + " that restores, holds or releases)";
+            case "42501" -> " (" + SqlFiles.toGrant(told) + ")";
             // Only what is not the archiver's own names a table without its schema.
             case "42P01" ->
                 told.contains(".") ? " (apply sql/02-ledger.sql if it is a table of the archiver's)" : PINNED_PATH;

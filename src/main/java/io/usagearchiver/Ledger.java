@@ -33,6 +33,10 @@ final class Ledger {
     private static final int OPEN_ATTEMPTS = 10;
     private static final int SIGNS_IN_A_LIFE = 10;
 
+    /** That a RUNNING row is a restore's, and has given a sign of life: it goes on. */
+    private static final Condition ALIVE =
+            L.DIRECTION.eq(Direction.RESTORE.name()).and(L.LIVE_UNTIL.gt(NaiveUtc.NOW));
+
     private final ArchivePair<?> pair;
     private final long sweepId;
     private final boolean busy;
@@ -74,7 +78,6 @@ final class Ledger {
 
         private Ledger open(Session session, TransactionLimits limits, AtomicReference<@Nullable Ledger> sent) {
             Condition running = L.TABLE_NAME.eq(table).and(L.STATE.eq(RUNNING));
-            Condition alive = L.DIRECTION.eq(Direction.RESTORE.name()).and(L.LIVE_UNTIL.gt(NaiveUtc.NOW));
             for (int attempt = 1; ; attempt++) {
                 // Hardly ever is there an older one: the index tells, for less than it costs to look first.
                 boolean older = attempt > 1;
@@ -90,10 +93,10 @@ final class Ledger {
                                     .set(L.STATE, StopReason.SUPERSEDED.name())
                                     .set(L.FINISHED_AT, NaiveUtc.NOW)
                                     .where(running)
-                                    .and(DSL.condition("not coalesce({0}, false)", alive))
+                                    .and(DSL.condition("not coalesce({0}, false)", ALIVE))
                                     .execute();
                         }
-                        if (older && tx.fetchExists(L, running.and(alive))) {
+                        if (older && tx.fetchExists(L, running.and(ALIVE))) {
                             return refuse(tx, StopReason.BUSY);
                         }
                         Ledger opened = insert(tx, RUNNING);
@@ -130,6 +133,11 @@ final class Ledger {
                     .value1();
             return new Ledger(pair, id, state.equals(StopReason.BUSY.name()), life);
         }
+    }
+
+    /** Whether a row is that of a restore which no sweep supersedes. */
+    static boolean isAlive(DSLContext tx, long sweepId) {
+        return tx.fetchExists(L, L.SWEEP_ID.eq(sweepId).and(L.STATE.eq(RUNNING)).and(ALIVE));
     }
 
     long sweepId() {

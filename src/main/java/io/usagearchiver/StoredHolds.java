@@ -213,7 +213,9 @@ final class StoredHolds {
     /** What keeps holds from being read at all. */
     static String unreadable(DataAccessException fault) {
         return "holds " + Shape.name(H) + " cannot be read: " + Faults.message(fault)
-                + (Faults.isOfColumns(fault) ? "; its columns must be as sql/02-ledger.sql has them" : "");
+                + (Faults.isMissing(fault) || Faults.isOfTypes(fault)
+                        ? "; its columns must be as sql/02-ledger.sql has them"
+                        : "");
     }
 
     /**
@@ -227,7 +229,7 @@ final class StoredHolds {
         try {
             holds = tried(tx, pair, read.get());
         } catch (DataAccessException e) {
-            if (Faults.isTransient(e) || Faults.isCancelled(e)) {
+            if (Faults.isPassing(e)) {
                 throw e;
             }
             throw drift(pair, List.of(unreadable(e)));

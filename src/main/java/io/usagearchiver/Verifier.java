@@ -30,7 +30,6 @@ import org.jspecify.annotations.Nullable;
  * keys are merged by their indexes; no more of them than are listed ever come into memory. Immutable and thread-safe.
  */
 public final class Verifier {
-    private static final String INSUFFICIENT_PRIVILEGE = "42501";
     private static final UsageArchiveSweep L = USAGE_ARCHIVE_SWEEP;
     private static final UsageArchiveBaseline B = USAGE_ARCHIVE_BASELINE;
 
@@ -175,7 +174,7 @@ public final class Verifier {
                 return taken == 0 ? Optional.empty() : Optional.ofNullable(baseline(tx));
             });
         } catch (DataAccessException e) {
-            SQLException denied = INSUFFICIENT_PRIVILEGE.equals(e.sqlState()) ? e.getCause(SQLException.class) : null;
+            SQLException denied = Faults.isForbidden(e) ? e.getCause(SQLException.class) : null;
             String why = denied == null
                     ? Faults.message(e)
                     : denied.getMessage() + " (init takes it with a data source of the tables' owner)";

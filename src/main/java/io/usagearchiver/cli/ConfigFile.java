@@ -9,6 +9,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -38,11 +39,19 @@ final class ConfigFile {
 
     private final Path path;
     private final Properties properties;
+    /** By the names of properties, the environment variables that are in their values. */
+    private final Map<String, String> variables;
+
     private final Function<String, @Nullable String> environment;
 
-    private ConfigFile(Path path, Properties properties, Function<String, @Nullable String> environment) {
+    private ConfigFile(
+            Path path,
+            Properties properties,
+            Map<String, String> variables,
+            Function<String, @Nullable String> environment) {
         this.path = path;
         this.properties = properties;
+        this.variables = variables;
         this.environment = environment;
     }
 
@@ -61,15 +70,17 @@ final class ConfigFile {
         } catch (IOException | IllegalArgumentException e) {
             throw new BadSettingsException("Cannot read " + path + ": " + e);
         }
+        Map<String, String> variables = new TreeMap<>();
         properties.replaceAll((name, value) -> VARIABLE.matcher((String) value).replaceAll(match -> {
             String found = environment.apply(match.group(1));
             if (found == null) {
                 throw new BadSettingsException(path + ": " + name + " needs the environment variable " + match.group(1)
                         + ", which is not set");
             }
+            variables.merge((String) name, match.group(), (one, other) -> one + ", " + other);
             return Matcher.quoteReplacement(found);
         }));
-        return new ConfigFile(path, properties, environment);
+        return new ConfigFile(path, properties, variables, environment);
     }
 
     /** All properties, for a scheduler. */
@@ -92,14 +103,30 @@ final class ConfigFile {
      * @throws BadSettingsException for the first bad one
      */
     PluginSettings archiver(@Nullable String plugin, Map<String, String> overrides) {
+        return archiver(plugin, overrides, new ArrayList<>());
+    }
+
+    /**
+     * The same, with where they come from.
+     *
+     * @param origins gets the settings that are not the defaults, each with where it was set
+     */
+    PluginSettings archiver(@Nullable String plugin, Map<String, String> overrides, List<String> origins) {
         String name = archiverName(plugin);
         Map<String, String> values = withPrefix(PLUGIN + name + ".");
         values.remove("class");
         UnaryOperator<String> origin =
-                key -> overrides.containsKey(key) ? "--set " + key : path + ": " + PLUGIN + name + "." + key;
+                key -> overrides.containsKey(key) ? "--set " + key : origin(PLUGIN + name + "." + key);
         values.putAll(overrides);
+        values.forEach((key, value) -> origins.add(origin.apply(key) + " = '" + value.strip() + "'"));
         try {
-            PluginSettings settings = PluginSettings.parse(values, origin, environment);
+            PluginSettings settings = PluginSettings.parse(values, origin, variable -> {
+                String value = environment.apply(variable);
+                if (value != null) {
+                    origins.add("environment variable " + variable + " = '" + value.strip() + "'");
+                }
+                return value;
+            });
             requireDataSource(settings.dataSource());
             return settings;
         } catch (IllegalArgumentException e) {
@@ -107,16 +134,28 @@ final class ConfigFile {
         }
     }
 
-    /** Tells where settings that {@link #archiver} gave come from, and what of it may not be meant, if it is the environment. */
+    /** Tells which settings that {@link #archiver} gave come from the environment, and what of it may not be meant. */
     void tellOfVariables(
             PluginSettings settings, @Nullable String plugin, Map<String, String> overrides, PrintWriter out) {
+        used(settings, plugin, overrides)
+                .forEach((setting, variable) ->
+                        out.println(setting + " is from the environment variable " + variable));
+        warnOfVariables(settings, plugin, overrides, out);
+    }
+
+    /** Tells only what may not be meant. */
+    void warnOfVariables(
+            PluginSettings settings, @Nullable String plugin, Map<String, String> overrides, PrintWriter out) {
+        Variables.warnings(settings, used(settings, plugin, overrides))
+                .forEach(warning -> out.println("WARNING: " + warning));
+        out.flush();
+    }
+
+    private Map<String, String> used(PluginSettings settings, @Nullable String plugin, Map<String, String> overrides) {
         Set<String> given =
                 new HashSet<>(withPrefix(PLUGIN + archiverName(plugin) + ".").keySet());
         given.addAll(overrides.keySet());
-        Map<String, String> used = Variables.used(settings, given, environment);
-        used.forEach((setting, variable) -> out.println(setting + " is from the environment variable " + variable));
-        Variables.warnings(settings, used).forEach(warning -> out.println("WARNING: " + warning));
-        out.flush();
+        return Variables.used(settings, given, environment);
     }
 
     private String archiverName(@Nullable String plugin) {
@@ -129,6 +168,11 @@ final class ConfigFile {
             throw new BadSettingsException(path + " has no archiver " + name + "; it has " + names);
         }
         return name;
+    }
+
+    private String origin(String property) {
+        String of = variables.get(property);
+        return path + ": " + property + (of == null ? "" : " (" + of + ")");
     }
 
     /**

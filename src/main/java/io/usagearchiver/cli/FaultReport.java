@@ -40,11 +40,13 @@ final class FaultReport {
             err.println(fault.getMessage());
             return Main.BAD_USAGE;
         }
-        if (fault instanceof SchemaDriftException) {
+        if (fault instanceof SchemaDriftException drift) {
             err.println(fault.getMessage());
-            err.println(
-                    "'usage-archiver init' creates what is missing, with --restore-role also the grants for restores, and"
-                            + " changes nothing that is there.");
+            if (drift.differences().stream().anyMatch(FaultReport::isMendedByInit)) {
+                err.println(
+                        "'usage-archiver init' creates what is missing, with --role and --restore-role also the grants, and"
+                                + " changes nothing that is there.");
+            }
             return Main.FAULT;
         }
         if (fault instanceof ArchiveException) {
@@ -56,6 +58,11 @@ final class FaultReport {
             return Main.FAULT;
         }
         throw fault;
+    }
+
+    /** Whether it is one of the files that {@code init} applies which is missing. */
+    private static boolean isMendedByInit(String difference) {
+        return difference.contains("apply sql/0") || difference.contains("(sql/0");
     }
 
     /** The first line of what the innermost SQL exception says, or else the innermost cause: pools around it know less. */

@@ -6,6 +6,8 @@ import io.usagearchiver.StopSignal;
 import io.usagearchiver.quartz.PluginSettings;
 import java.io.PrintWriter;
 import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.quartz.SchedulerException;
 import picocli.CommandLine.Command;
@@ -28,11 +30,18 @@ import picocli.CommandLine.Spec;
         },
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
-            "0:A sweep would be let through. On a standby: on the primary.",
-            "1:A sweep would fail, since the tables do not allow it or rights are missing; or a fault.",
-            "2:Bad usage or settings."
+            "0:A sweep would be let through.",
+            "1:A sweep would fail, since the tables do not allow it, rights are missing, or the session may not write, as on a"
+                    + " standby; or a fault.",
+            "2:Bad usage or settings.",
+            "3:A sweep would be let through, but move nothing now: outside of its run window, or while a restore holds the"
+                    + " table.",
+            "4:A sweep would be let through, as far as is known: which rows are expired, or are archived already, is not."
         })
 final class PlanCommand implements Callable<Integer> {
+    private static final int NOT_NOW = 3;
+    private static final int NOT_ALL_KNOWN = 4;
+
     @ParentCommand
     @SuppressWarnings("NullAway.Init")
     private Main main;
@@ -65,20 +74,22 @@ final class PlanCommand implements Callable<Integer> {
             throw new BadSettingsException("--count-limit " + countLimit + ": must be 0 or more rows");
         }
         ConfigFile file = options.read(main.environment());
-        PluginSettings settings = file.archiver(options.plugin(), overrides.byName());
-        file.tellOfVariables(
-                settings,
-                options.plugin(),
-                overrides.byName(),
-                spec.commandLine().getErr());
+        List<String> origins = new ArrayList<>();
+        PluginSettings settings = file.archiver(options.plugin(), overrides.byName(), origins);
+        file.warnOfVariables(settings, options.plugin(), overrides.byName(), spec.commandLine().getErr());
         StopSignal stop = new StopSignal();
         main.termination().onSignal(stop::request);
         try (FileDataSource connections = file.dataSource(settings.dataSource())) {
             Plan plan = new Planner(settings.pair(), connections, settings.archive()).plan(countLimit, stop);
             PrintWriter out = spec.commandLine().getOut();
-            out.println(json ? PlanReport.json(plan) : PlanReport.text(plan));
+            out.println(json ? PlanReport.json(plan, origins) : PlanReport.text(plan, origins));
             out.flush();
-            return plan.allowsSweep() ? 0 : Main.FAULT;
+            return switch (plan.verdict()) {
+                case LET_THROUGH -> 0;
+                case REFUSED -> Main.FAULT;
+                case NOT_NOW -> NOT_NOW;
+                case NOT_ALL_KNOWN -> NOT_ALL_KNOWN;
+            };
         }
     }
 }
