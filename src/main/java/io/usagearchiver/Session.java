@@ -23,6 +23,9 @@ import org.slf4j.LoggerFactory;
 final class Session implements AutoCloseable {
     private static final int VALIDATION_SECONDS = 2;
     private static final int BEGINNINGS = 20;
+    /** The catalog that the schema check reads is not like this before. */
+    private static final int OLDEST_SERVER = 15;
+
     private static final Logger log = LoggerFactory.getLogger(Session.class);
 
     /** Within a transaction, too, nobody hears of a fault but what may be told. */
@@ -57,16 +60,23 @@ final class Session implements AutoCloseable {
     /**
      * Opens a session whose statements {@code stop} can cancel.
      *
-     * @throws ArchiveException if there is no connection to be had
+     * @throws ArchiveException if there is no connection to be had, or the server is too old
      */
     static Session open(ConnectionSource connections, StopSignal stop) {
         Session session = new Session(connections, stop);
         try {
             session.connect();
-            return session;
         } catch (SQLException | RuntimeException e) {
             throw new ArchiveException(noConnection(e), e);
         }
+        if (session.serverVersion < OLDEST_SERVER) {
+            session.close();
+            throw new ArchiveException(
+                    "The archiver needs PostgreSQL " + OLDEST_SERVER + " or later, and the server is PostgreSQL "
+                            + session.serverVersion,
+                    null);
+        }
+        return session;
     }
 
     /**

@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import org.quartz.Scheduler;
 import org.quartz.SchedulerConfigException;
 import org.quartz.SchedulerException;
+import org.quartz.TriggerKey;
 import org.quartz.spi.ClassLoadHelper;
 import org.quartz.spi.SchedulerPlugin;
 import org.slf4j.Logger;
@@ -145,6 +146,7 @@ public final class ArchivePlugin implements SchedulerPlugin {
 
     @Override
     public void initialize(String name, Scheduler scheduler, ClassLoadHelper loadHelper) throws SchedulerException {
+        requireQuartz(scheduler);
         try {
             PluginSettings settings = PluginSettings.parse(
                     properties, property -> "org.quartz.plugin." + name + "." + property, environment);
@@ -162,6 +164,18 @@ public final class ArchivePlugin implements SchedulerPlugin {
             };
         } catch (IllegalArgumentException e) {
             throw new SchedulerConfigException(e.getMessage(), e);
+        }
+    }
+
+    /** Before 2.3, nobody but an operator gets a trigger out of its error state. */
+    private static void requireQuartz(Scheduler scheduler) throws SchedulerException {
+        try {
+            Scheduler.class.getMethod("resetTriggerFromErrorState", TriggerKey.class);
+        } catch (NoSuchMethodException e) {
+            throw new SchedulerConfigException(
+                    "The archiver needs Quartz 2.3 or later, and this is Quartz "
+                            + scheduler.getMetaData().getVersion(),
+                    e);
         }
     }
 
