@@ -50,7 +50,7 @@ public final class Planner {
      *     planner's estimate is given. 0 counts none
      * @param stop cancels the statement that runs, from another thread
      * @throws ArchiveException if the database does not answer, or not in time: a statement may take ten times the settings'
-     *     statement timeout
+     *     statement timeout, and a transient fault is retried as in a sweep
      * @throws IllegalArgumentException if {@code countLimit} is negative
      */
     public Plan plan(long countLimit, StopSignal stop) {
@@ -59,8 +59,8 @@ public final class Planner {
         }
         TransactionLimits limits =
                 TransactionLimits.snapshot(settings, settings.statementTimeout().multipliedBy(10));
-        try (Session session = Session.open(connections, stop)) {
-            return session.transaction(limits, tx -> plan(tx, pair, countLimit));
+        try {
+            return Retry.read(connections, stop, settings.retryTimeout(), limits, tx -> plan(tx, pair, countLimit));
         } catch (DataAccessException e) {
             String table = Shape.name(pair.hot());
             throw new ArchiveException("Could not plan a sweep of " + table + ": " + Faults.message(e), e);

@@ -9,12 +9,12 @@ import java.sql.SQLException;
 import java.sql.Statement;
 
 /** Real connections, which tell of each statement, and of COMMIT, before it is sent. */
-record TappedConnections(ConnectionSource source, Tap tap) implements ConnectionSource {
+public record TappedConnections(ConnectionSource source, Tap tap) implements ConnectionSource {
     /** What is told for the end of a transaction. */
-    static final String COMMIT = "commit";
+    public static final String COMMIT = "commit";
 
     /** Hears of statements. */
-    interface Tap {
+    public interface Tap {
         /** A statement is about to be sent through a connection. */
         void before(String sql, Connection connection) throws SQLException;
     }

@@ -2,6 +2,7 @@ package io.usagearchiver.cli;
 
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.usagearchiver.ArchiveException;
 import io.usagearchiver.Archiver;
 import io.usagearchiver.metrics.SweepMetrics;
 import io.usagearchiver.quartz.PluginSettings;
@@ -12,6 +13,8 @@ import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
@@ -41,7 +44,7 @@ import picocli.CommandLine.Spec;
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
             "0:Ended by a signal, within 5 s.",
-            "1:The scheduler did not start.",
+            "1:The scheduler did not start, or a data source is a standby's.",
             "2:Bad usage or settings; nothing was done."
         })
 final class NodeCommand implements Callable<Integer> {
@@ -90,6 +93,12 @@ final class NodeCommand implements Callable<Integer> {
                 SweepListeners.add(scheduler, archiver.name(), metrics);
                 SweepListeners.add(scheduler, archiver.name(), archiver);
             }
+            try {
+                refuseStandbys(file, archivers);
+            } catch (ArchiveException e) {
+                scheduler.shutdown();
+                throw e;
+            }
             main.termination().onSignal(signal::countDown);
             if (server != null) {
                 PrintWriter out = spec.commandLine().getOut();
@@ -107,6 +116,17 @@ final class NodeCommand implements Callable<Integer> {
             log.info("Node {} is down", scheduler.getSchedulerInstanceId());
         }
         return 0;
+    }
+
+    /** There, Quartz would go on for ever without a job. */
+    private static void refuseStandbys(ConfigFile file, Map<String, PluginSettings> archivers) {
+        Set<String> dataSources = new TreeSet<>();
+        archivers.values().forEach(settings -> dataSources.add(settings.dataSource()));
+        String jobStore = file.jobStoreDataSource();
+        if (jobStore != null) {
+            dataSources.add(jobStore);
+        }
+        dataSources.forEach(Standby::refuse);
     }
 
     /** A shutdown does so as well, but where a sweep is on each thread, Quartz waits for a free one before it says that it begins. */
