@@ -136,7 +136,7 @@ public final class Archiver {
     }
 
     /**
-     * Counts what {@link #restore} would do now, in one read-only transaction. It reads all rows that match, so it takes as
+     * Counts what {@link #restore} would do now, in one read-only transaction; a transient fault is retried. It reads all rows that match, so it takes as
      * long as the filter's index makes it, and ten times the statement timeout at most.
      *
      * @throws IllegalArgumentException if the filter does not fit the tables
@@ -144,8 +144,9 @@ public final class Archiver {
      * @throws ArchiveException if the database does not answer, or not in time
      */
     public RestorePreview previewRestore(RowFilter filter) {
-        try (Session session = Session.open(connections, new StopSignal())) {
-            return session.transaction(TransactionLimits.count(settings), tx -> {
+        StopSignal never = new StopSignal();
+        try {
+            return Retry.read(connections, never, settings.retryTimeout(), TransactionLimits.count(settings), tx -> {
                 FilterTrial.of(tx, pair).require(filter);
                 return RestorePreview.count(tx, pair, SchemaCheck.run(tx, pair, Direction.RESTORE), filter);
             });

@@ -2,6 +2,8 @@ package io.usagearchiver;
 
 import java.sql.SQLException;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
 
@@ -10,6 +12,12 @@ final class Faults {
     private static final String PINNED_PATH =
             " (what an index, CHECK, trigger or condition calls runs with search_path = pg_catalog, pg_temp here: it must"
                     + " name what it uses with its schema, or SET search_path itself)";
+
+    private static final Pattern OWN_KEY = Pattern.compile("usage_archive_(sweep|hold)_pkey");
+
+    private static final String STANDBY =
+            " (this server is a standby: the data source must be of the primary, which targetServerType=primary in its URL"
+                    + " finds among several hosts)";
 
     /**
      * The classes of SQLSTATEs, of PostgreSQL's Appendix A and of its driver, for which no row is to blame: whatever is
@@ -102,6 +110,11 @@ final class Faults {
         return isTransient(fault) || isCancelled(fault);
     }
 
+    /** Whether nothing may be written here. */
+    static boolean isReadOnly(Throwable fault) {
+        return sqlState(fault).equals("25006");
+    }
+
     /** Whether the statement was cancelled, by its timeout or by {@link StopSignal}. */
     static boolean isCancelled(Throwable fault) {
         return sqlState(fault).equals("57014");
@@ -111,6 +124,9 @@ final class Faults {
     static String message(Throwable fault) {
         SQLException cause = sqlException(fault);
         String told = told(fault);
+        if (fault instanceof Session.StandbyException) {
+            return told + STANDBY;
+        }
         return cause == null ? told : told + hint(sqlState(fault), told);
     }
 
@@ -130,7 +146,11 @@ final class Faults {
             case "26000", "42P05" ->
                 " (a pooler that does not know prepared statements? PgBouncer: 1.21 or later with"
                         + " max_prepared_statements above 0, or prepareThreshold=0 in the URL of each client)";
-            case "25006" -> " (a standby, or default_transaction_read_only: the next sweep that may write goes on)";
+            case "25006" ->
+                " (default_transaction_read_only, or readOnly in the URL: the next sweep that may write goes on)";
+            case "40001" ->
+                " (on a standby, hot_standby_feedback = on there, or a longer max_standby_streaming_delay, lets it finish)";
+            case "23505" -> ofASequence(told);
             case "23001", "23503" ->
                 " (where the constraint is of a table that refers to the row: it stays until that does not any more)";
             case "53100" -> " (make room on the database's disk: the next sweep goes on)";
@@ -151,6 +171,18 @@ final class Faults {
             case "XX" -> " (the server may have damaged data: see its log, and check the tables with pg_amcheck)";
             default -> "";
         };
+    }
+
+    /** What to do where the keys of the archiver's own rows are there already: a number is never written by anybody. */
+    private static String ofASequence(String told) {
+        Matcher own = OWN_KEY.matcher(told);
+        if (!own.find()) {
+            return "";
+        }
+        String table = "public.usage_archive_" + own.group(1);
+        String id = own.group(1) + "_id";
+        return " (the sequence stands behind the rows, as on a server that was a logical subscriber: SELECT"
+                + " setval(pg_get_serial_sequence('" + table + "', '" + id + "'), max(" + id + ")) FROM " + table + ")";
     }
 
     /** A text on one line of so many characters at most, for a message. */

@@ -50,7 +50,7 @@ public final class Planner {
      *     planner's estimate is given. 0 counts none
      * @param stop cancels the statement that runs, from another thread
      * @throws ArchiveException if the database does not answer, or not in time: a statement may take ten times the settings'
-     *     statement timeout
+     *     statement timeout, and a transient fault is retried as in a sweep
      * @throws IllegalArgumentException if {@code countLimit} is negative
      */
     public Plan plan(long countLimit, StopSignal stop) {
@@ -59,10 +59,16 @@ public final class Planner {
         }
         TransactionLimits limits =
                 TransactionLimits.snapshot(settings, settings.statementTimeout().multipliedBy(10));
-        try (Session session = Session.open(connections, stop)) {
+        try {
             // In a transaction like a sweep's: the plan's own never may write.
-            String readOnly = session.transaction(TransactionLimits.page(settings), Obstacles::readOnly);
-            return session.transaction(limits, tx -> plan(tx, pair, countLimit, readOnly));
+            String readOnly = Retry.<@Nullable String>read(
+                    connections,
+                    stop,
+                    settings.retryTimeout(),
+                    TransactionLimits.page(settings),
+                    Obstacles::readOnly);
+            return Retry.read(
+                    connections, stop, settings.retryTimeout(), limits, tx -> plan(tx, pair, countLimit, readOnly));
         } catch (DataAccessException e) {
             String table = Shape.name(pair.hot());
             throw new ArchiveException("Could not plan a sweep of " + table + ": " + Faults.message(e), e);

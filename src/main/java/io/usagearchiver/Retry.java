@@ -5,7 +5,9 @@ import dev.failsafe.FailsafeException;
 import dev.failsafe.FailsafeExecutor;
 import dev.failsafe.RetryPolicy;
 import java.time.Duration;
+import java.util.function.Function;
 import java.util.function.Supplier;
+import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,6 +38,25 @@ final class Retry {
                 .withJitter(0.25)
                 .withMaxRetries(-1)
                 .build());
+    }
+
+    /**
+     * Reads in one transaction of a session of its own; in another one where a transient fault ends it, such as a standby
+     * whose replay cannot wait, until it was tried for as long as {@code retryTimeout}.
+     *
+     * @throws ArchiveException if there is no connection to be had, or it was asked to stop
+     */
+    static <T extends @Nullable Object> T read(
+            ConnectionSource connections,
+            StopSignal stop,
+            Duration retryTimeout,
+            TransactionLimits limits,
+            Function<DSLContext, T> work) {
+        try (Session session = Session.open(connections, stop)) {
+            return new Retry(retryTimeout, stop).run(() -> session.transaction(limits, work));
+        } catch (StopSignal.StoppedException e) {
+            throw new ArchiveException("Asked to stop before all was read", e);
+        }
     }
 
     /**

@@ -117,7 +117,7 @@ final class Session implements AutoCloseable {
         }
         RuntimeException bare = fault instanceof DataAccessException e ? BareFault.of(e) : fault;
         if (isValid(current) && !Faults.isOfConnection(bare)) {
-            return bare;
+            return Faults.isReadOnly(bare) && isStandby(current) ? new StandbyException(bare) : bare;
         }
         close();
         return Faults.isTransient(bare) ? bare : BareFault.ofLostConnection(bare);
@@ -217,6 +217,29 @@ final class Session implements AutoCloseable {
             return connection.isValid(VALIDATION_SECONDS);
         } catch (SQLException | RuntimeException e) {
             return false;
+        }
+    }
+
+    /** In a transaction of its own: the next one has to begin with its limits. */
+    private boolean isStandby(Connection current) {
+        try {
+            return jooq.set(current)
+                    .dsl()
+                    .transactionResult(configuration -> configuration
+                            .dsl()
+                            .fetchSingle("select pg_catalog.pg_is_in_recovery()")
+                            .get(0, Boolean.class));
+        } catch (RuntimeException e) {
+            return false;
+        }
+    }
+
+    /** A standby was asked to write. */
+    static final class StandbyException extends DataAccessException {
+        private static final long serialVersionUID = 1;
+
+        StandbyException(RuntimeException cause) {
+            super(String.valueOf(cause.getMessage()), cause);
         }
     }
 

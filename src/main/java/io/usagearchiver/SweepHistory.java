@@ -22,7 +22,7 @@ public final class SweepHistory {
     private final ConnectionSource connections;
     private final ArchiveSettings settings;
 
-    /** The history of a pair's sweeps; of the settings, only the timeouts count. */
+    /** The history of a pair's sweeps; of the settings, only the timeouts count: a transient fault is retried, too. */
     public SweepHistory(ArchivePair<?> pair, ConnectionSource connections, ArchiveSettings settings) {
         this.pair = pair;
         this.connections = connections;
@@ -41,8 +41,9 @@ public final class SweepHistory {
             throw new IllegalArgumentException("limit = " + limit + ": must be 1 or more");
         }
         TransactionLimits limits = TransactionLimits.snapshot(settings, settings.statementTimeout());
-        try (Session session = Session.open(connections, new StopSignal())) {
-            return session.transaction(limits, tx -> newest(tx, pair, limit));
+        try {
+            return Retry.read(
+                    connections, new StopSignal(), settings.retryTimeout(), limits, tx -> newest(tx, pair, limit));
         } catch (DataAccessException e) {
             throw new ArchiveException("Could not read the ledger: " + Faults.message(e), e);
         }

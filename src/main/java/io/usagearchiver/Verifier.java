@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
@@ -49,7 +50,7 @@ public final class Verifier {
     }
 
     /**
-     * Verifies.
+     * Verifies; from the beginning in another snapshot, after a transient fault.
      *
      * @param limit how long it may take; the snapshot is held, and dead rows are kept on disk, as long as it does
      * @param beforehand hears what is about to be read, before it is
@@ -62,9 +63,20 @@ public final class Verifier {
             throw new IllegalArgumentException("limit = " + limit + ": must be from 1 ms to 48 h");
         }
         long endNanos = System.nanoTime() + limit.toNanos();
-        try (Session session = Session.open(connections, stop)) {
-            return session.transaction(
-                    TransactionLimits.snapshot(settings, limit), tx -> verify(tx, pair, beforehand, endNanos));
+        Duration retryTimeout = limit.compareTo(settings.retryTimeout()) < 0 ? limit : settings.retryTimeout();
+        AtomicBoolean told = new AtomicBoolean();
+        Consumer<Verification.Cost> once = cost -> {
+            if (!told.getAndSet(true)) {
+                beforehand.accept(cost);
+            }
+        };
+        try {
+            return Retry.read(
+                    connections,
+                    stop,
+                    retryTimeout,
+                    TransactionLimits.snapshot(settings, limit),
+                    tx -> verify(tx, pair, once, endNanos));
         } catch (DataAccessException e) {
             String why = Faults.isCancelled(e) && !stop.requested()
                     ? "not done within " + limit.toMillis() / 1000.0 + " s; nothing is known"

@@ -11,7 +11,7 @@ import java.sql.Statement;
 /** Real connections, which tell of each statement, and of COMMIT, before it is sent. */
 public record TappedConnections(ConnectionSource source, Tap tap) implements ConnectionSource {
     /** What is told for the end of a transaction. */
-    static final String COMMIT = "commit";
+    public static final String COMMIT = "commit";
 
     /** Hears of statements. */
     public interface Tap {

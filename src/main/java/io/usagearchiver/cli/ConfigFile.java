@@ -35,6 +35,7 @@ final class ConfigFile {
     private static final String PLUGIN = StdSchedulerFactory.PROP_PLUGIN_PREFIX + ".";
     private static final String DATA_SOURCE = StdSchedulerFactory.PROP_DATASOURCE_PREFIX + ".";
     private static final String JOB_STORE = StdSchedulerFactory.PROP_JOB_STORE_PREFIX + ".";
+    private static final String JOB_STORE_DATA_SOURCE = JOB_STORE + "dataSource";
     private static final Pattern VARIABLE = Pattern.compile("\\$\\{([^}]*)}");
 
     private final Path path;
@@ -216,18 +217,25 @@ final class ConfigFile {
         return FileDataSource.open(name, withPrefix(DATA_SOURCE + name + "."));
     }
 
+    /** The name of the job store's data source; null if the jobs are not in a database. */
+    @Nullable
+    String jobStoreDataSource() {
+        String name = properties.getProperty(JOB_STORE_DATA_SOURCE);
+        return name == null ? null : name.strip();
+    }
+
     /**
      * What a scheduler needs that fires nothing, but reads and changes what is in the job store.
      *
      * @throws BadSettingsException if the job store is not in a database
      */
     Properties jobStore() {
-        String dataSource = JOB_STORE + "dataSource";
-        String name = properties.getProperty(dataSource);
+        String name = jobStoreDataSource();
         if (name == null) {
-            throw new BadSettingsException(path + " has no " + dataSource + ": its jobs are not in a database");
+            throw new BadSettingsException(
+                    path + " has no " + JOB_STORE_DATA_SOURCE + ": its jobs are not in a database");
         }
-        requireDataSource(name.strip());
+        requireDataSource(name);
         Properties found = new Properties();
         for (String prefix : List.of(JOB_STORE, DATA_SOURCE)) {
             withPrefix(prefix).forEach((key, value) -> found.setProperty(prefix + key, value));

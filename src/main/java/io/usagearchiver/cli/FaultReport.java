@@ -5,6 +5,7 @@ import io.usagearchiver.SchemaDriftException;
 import java.io.PrintWriter;
 import java.sql.SQLException;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.quartz.SchedulerException;
 import picocli.CommandLine;
 import picocli.CommandLine.MissingParameterException;
@@ -54,7 +55,13 @@ final class FaultReport {
             return Main.FAULT;
         }
         if (fault instanceof SchedulerException) {
-            err.println(fault.getCause() == null ? fault.getMessage() : fault.getMessage() + ": " + rootMessage(fault));
+            String hint = isConflict(fault)
+                    ? " (on a standby, hot_standby_feedback = on there, or a longer max_standby_streaming_delay, helps)"
+                    : "";
+            err.println(
+                    fault.getCause() == null
+                            ? fault.getMessage()
+                            : fault.getMessage() + ": " + rootMessage(fault) + hint);
             return Main.FAULT;
         }
         throw fault;
@@ -65,14 +72,27 @@ final class FaultReport {
         return difference.contains("apply sql/0") || difference.contains("(sql/0");
     }
 
+    /** Whether a standby's replay, or another transaction, ended a statement that may succeed in another moment. */
+    static boolean isConflict(Throwable fault) {
+        SQLException database = sqlException(fault);
+        return database != null && "40001".equals(database.getSQLState());
+    }
+
+    private static @Nullable SQLException sqlException(Throwable fault) {
+        SQLException innermost = null;
+        for (Throwable cause = fault; cause != null; cause = cause.getCause()) {
+            innermost = cause instanceof SQLException e ? e : innermost;
+        }
+        return innermost;
+    }
+
     /** The first line of what the innermost SQL exception says, or else the innermost cause: pools around it know less. */
     static String rootMessage(Throwable fault) {
         Throwable root = fault;
-        SQLException database = null;
         for (Throwable cause = fault; cause != null; cause = cause.getCause()) {
             root = cause;
-            database = cause instanceof SQLException e ? e : database;
         }
+        SQLException database = sqlException(fault);
         String message = database == null ? root.toString() : String.valueOf(database.getMessage());
         return message.lines().findFirst().orElse(root.toString());
     }

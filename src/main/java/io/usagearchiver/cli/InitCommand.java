@@ -109,7 +109,7 @@ final class InitCommand implements Callable<Integer> {
                 : file.archiver(options.plugin(), Map.of()).dataSource();
         PrintWriter out = spec.commandLine().getOut();
         try (FileDataSource connections = file.dataSource(name)) {
-            create(connections, file.schedulerName()).forEach(out::println);
+            create(connections, name, file.schedulerName()).forEach(out::println);
             out.flush();
             archivers.stream()
                     .map(settings -> baseline(settings.pair(), connections))
@@ -120,8 +120,9 @@ final class InitCommand implements Callable<Integer> {
     }
 
     /** Creates what is missing. Returns what there is to tell. */
-    private List<String> create(FileDataSource connections, String schedulerName) {
+    private List<String> create(FileDataSource connections, String name, String schedulerName) {
         try (Connection connection = connections.open()) {
+            Standby.refuse(name, connection);
             return DSL.using(connection, SQLDialect.POSTGRES, new Settings())
                     .transactionResult(tx -> apply(tx.dsl(), schedulerName));
         } catch (SQLException e) {

@@ -2,9 +2,11 @@ package io.usagearchiver.cli;
 
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.usagearchiver.ArchiveException;
 import io.usagearchiver.Health;
 import io.usagearchiver.metrics.SweepMetrics;
 import io.usagearchiver.quartz.ArchiverHealth;
+import io.usagearchiver.quartz.PluginSettings;
 import io.usagearchiver.quartz.SweepListeners;
 import java.io.PrintWriter;
 import java.net.InetAddress;
@@ -12,6 +14,7 @@ import java.net.UnknownHostException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
@@ -42,7 +45,7 @@ import picocli.CommandLine.Spec;
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
             "0:Ended by a signal, within 5 s.",
-            "1:The scheduler did not start.",
+            "1:The scheduler did not start, or a data source is a standby's.",
             "2:Bad usage or settings; nothing was done."
         })
 final class NodeCommand implements Callable<Integer> {
@@ -79,7 +82,8 @@ final class NodeCommand implements Callable<Integer> {
     @Override
     public Integer call() throws SchedulerException, InterruptedException {
         ConfigFile file = option.read(main.environment());
-        Set<String> archivers = file.archivers().keySet();
+        Map<String, PluginSettings> settings = file.archivers();
+        Set<String> archivers = settings.keySet();
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         SweepMetrics metrics = new SweepMetrics(registry);
         AtomicReference<@Nullable Scheduler> made = new AtomicReference<>();
@@ -88,6 +92,12 @@ final class NodeCommand implements Callable<Integer> {
             Scheduler scheduler = new StdSchedulerFactory(file.properties()).getScheduler();
             for (String archiver : archivers) {
                 SweepListeners.add(scheduler, archiver, metrics);
+            }
+            try {
+                refuseStandbys(file, settings);
+            } catch (ArchiveException e) {
+                scheduler.shutdown();
+                throw e;
             }
             made.set(scheduler);
             main.termination().onSignal(signal::countDown);
@@ -107,6 +117,17 @@ final class NodeCommand implements Callable<Integer> {
             log.info("Node {} is down", scheduler.getSchedulerInstanceId());
         }
         return 0;
+    }
+
+    /** There, Quartz would go on for ever without a job. */
+    private static void refuseStandbys(ConfigFile file, Map<String, PluginSettings> archivers) {
+        Set<String> dataSources = new TreeSet<>();
+        archivers.values().forEach(settings -> dataSources.add(settings.dataSource()));
+        String jobStore = file.jobStoreDataSource();
+        if (jobStore != null) {
+            dataSources.add(jobStore);
+        }
+        dataSources.forEach(Standby::refuse);
     }
 
     /** A shutdown does so as well, but where a sweep is on each thread, Quartz waits for a free one before it says that it begins. */
