@@ -62,7 +62,9 @@ record Obstacles(@Nullable Shape shape, List<String> differences, List<String> m
         return tx.fetchSingle("""
                         select case
                           when not cast(current_setting('transaction_read_only') as boolean) then null
-                          when pg_is_in_recovery() then 'this server is a standby: a sweep needs the primary'
+                          when pg_is_in_recovery() then
+                            'this server is a standby: the data source must be of the primary, which targetServerType=primary in its'
+                              ' URL finds among several hosts'
                           when not cast(current_setting('default_transaction_read_only') as boolean) then
                             'connections of this data source are read-only (readOnly=true in its URL, or a pool that sets it so):'
                               ' a sweep needs one that may write'

@@ -62,11 +62,7 @@ public final class Planner {
         try {
             // In a transaction like a sweep's: the plan's own never may write.
             String readOnly = Retry.<@Nullable String>read(
-                    connections,
-                    stop,
-                    settings.retryTimeout(),
-                    TransactionLimits.page(settings),
-                    Obstacles::readOnly);
+                    connections, stop, settings.retryTimeout(), TransactionLimits.page(settings), Obstacles::readOnly);
             return Retry.read(
                     connections, stop, settings.retryTimeout(), limits, tx -> plan(tx, pair, countLimit, readOnly));
         } catch (DataAccessException e) {

@@ -31,7 +31,8 @@ class PlannerReplicaTest {
         Plan onReplica = plan(server::connectAsArchiverToReplica, LOW);
         assertThat(onReplica.verdict()).isEqualTo(Plan.Verdict.REFUSED);
         assertThat(onReplica.schemaDifferences())
-                .containsExactly("this server is a standby: a sweep needs the primary");
+                .containsExactly("this server is a standby: the data source must be of the primary, which"
+                        + " targetServerType=primary in its URL finds among several hosts");
         assertThatThrownBy(() -> Archiver.builder(UsageDetails.PAIR, server::connectAsArchiverToReplica)
                         .build()
                         .sweep())

@@ -139,8 +139,7 @@ final class ConfigFile {
     void tellOfVariables(
             PluginSettings settings, @Nullable String plugin, Map<String, String> overrides, PrintWriter out) {
         used(settings, plugin, overrides)
-                .forEach((setting, variable) ->
-                        out.println(setting + " is from the environment variable " + variable));
+                .forEach((setting, variable) -> out.println(setting + " is from the environment variable " + variable));
         warnOfVariables(settings, plugin, overrides, out);
     }
 

@@ -76,7 +76,11 @@ final class PlanCommand implements Callable<Integer> {
         ConfigFile file = options.read(main.environment());
         List<String> origins = new ArrayList<>();
         PluginSettings settings = file.archiver(options.plugin(), overrides.byName(), origins);
-        file.warnOfVariables(settings, options.plugin(), overrides.byName(), spec.commandLine().getErr());
+        file.warnOfVariables(
+                settings,
+                options.plugin(),
+                overrides.byName(),
+                spec.commandLine().getErr());
         StopSignal stop = new StopSignal();
         main.termination().onSignal(stop::request);
         try (FileDataSource connections = file.dataSource(settings.dataSource())) {

@@ -64,7 +64,9 @@ class SweepCommandTest {
             CommandRun run = CommandRun.of(Map.of(off, "1200"), command, "--config", file, "--json");
             assertThat(run.exitCode()).isZero();
             assertThat(run.err())
-                    .startsWith((command.equals("plan") ? "" : "retentionMonths is from the environment variable " + off + "\n")
+                    .startsWith((command.equals("plan")
+                                    ? ""
+                                    : "retentionMonths is from the environment variable " + off + "\n")
                             + "WARNING: retentionMonths is 1200, from the environment variable " + off + ": ");
         }
         assertThat(db.number("SELECT count(*) FROM model_usage_details_archive"))

@@ -67,8 +67,8 @@ class ScheduledFiringsTest {
 
     @Test
     void firings_outside_of_the_run_window_make_nothing_late() {
-        ScheduledFirings firings =
-                new ScheduledFirings(trigger("*/10 * * * *", CronSchedule.UTC, LONG_AGO), null, RunWindow.parse("22:00-06:00"));
+        ScheduledFirings firings = new ScheduledFirings(
+                trigger("*/10 * * * *", CronSchedule.UTC, LONG_AGO), null, RunWindow.parse("22:00-06:00"));
         Instant last = Instant.parse("2026-11-22T05:51:00Z");
         assertThat(firings.overdue(last, Instant.parse("2026-11-22T22:05:00Z"))).isNull();
         assertThat(firings.overdue(last, Instant.parse("2026-11-22T22:05:01Z"))).isEqualTo("2026-11-22T22:00:00Z");
@@ -85,7 +85,8 @@ class ScheduledFiringsTest {
         "0 0 1 1 *, 23:59-24:00, true"
     })
     void a_schedule_of_which_no_firing_is_in_the_run_window_is_told(String cron, String window, boolean all) {
-        ScheduledFirings firings = new ScheduledFirings(trigger(cron, CronSchedule.UTC, LONG_AGO), null, RunWindow.parse(window));
+        ScheduledFirings firings =
+                new ScheduledFirings(trigger(cron, CronSchedule.UTC, LONG_AGO), null, RunWindow.parse(window));
         assertThat(firings.areAllOutsideWindow(Instant.parse("2026-11-22T05:00:00Z")))
                 .isEqualTo(all);
     }
@@ -94,8 +95,8 @@ class ScheduledFiringsTest {
     void the_zone_and_the_calendar_of_the_stored_trigger_count() {
         WeeklyCalendar noSunday = new WeeklyCalendar(CronSchedule.UTC);
         noSunday.setDaysExcluded(new boolean[] {false, true, false, false, false, false, false, false});
-        ScheduledFirings firings =
-                new ScheduledFirings(trigger("0 3 * * *", TimeZone.getTimeZone("Asia/Kolkata"), LONG_AGO), noSunday, null);
+        ScheduledFirings firings = new ScheduledFirings(
+                trigger("0 3 * * *", TimeZone.getTimeZone("Asia/Kolkata"), LONG_AGO), noSunday, null);
         Instant last = Instant.parse("2026-11-21T21:30:05Z");
         assertThat(firings.overdue(last, Instant.parse("2026-11-23T21:29:00Z"))).isNull();
         assertThat(firings.overdue(last, Instant.parse("2026-11-30T00:00:00Z"))).isEqualTo("2026-11-23T21:30:00Z");
