@@ -81,7 +81,7 @@ ALTER TABLE public.usage_archive_sweep ADD COLUMN IF NOT EXISTS direction varcha
 -- Counts the holds that were set while a sweep ran. A batch commits only under the holds that it knows.
 ALTER TABLE public.usage_archive_sweep ADD COLUMN IF NOT EXISTS holds_version integer NOT NULL DEFAULT 0;
 
--- Until when a RUNNING restore counts as alive, though nothing is heard of it; a sweep ends BUSY until then.
+-- Until when a RUNNING row counts as alive, though nothing is heard of it; a sweep ends BUSY until a restore's.
 ALTER TABLE public.usage_archive_sweep ADD COLUMN IF NOT EXISTS live_until timestamp;
 
 -- Holds: rows that stay in the hot table although they are expired. A row is held if it matches all of a hold's

@@ -1,8 +1,10 @@
--- A further pair: GPUStack's log of what happened to instances and volumes, and its archive, as GPUStack 2.2 creates
--- them. On a database that GPUStack made there is nothing here to do. Safe to apply again.
+-- A further pair: GPUStack's log of what happened to instances and volumes, and its archive, as GPUStack 2.2.3 creates
+-- them. On a database that GPUStack made, apply nothing of this: its own migrations would find their columns there
+-- already. Safe to apply again.
 --
--- A column that GPUStack adds to both tables later, such as consumer_principal_kind of 2.2.2, is moved like all others.
--- Times are naive UTC. A row's age is occurred_at.
+-- A column that GPUStack adds to both tables later is moved like all others. Times are naive UTC. A row's age is
+-- occurred_at, and it stays hot until a newer event of its resource takes its place: each candidate is looked for in
+-- ix_resource_events_resource_lookup.
 
 -- Nothing on the caller's search path is meant here: whoever may create objects there could have his own run instead.
 -- [jooq ignore start]
@@ -30,8 +32,12 @@ CREATE TABLE IF NOT EXISTS public.resource_events (
     spec_snapshot json,
     created_at timestamp NOT NULL,
     updated_at timestamp NOT NULL,
-    deleted_at timestamp
+    deleted_at timestamp,
+    consumer_principal_kind varchar
 );
+
+-- For tables made by an earlier version of this file.
+ALTER TABLE public.resource_events ADD COLUMN IF NOT EXISTS consumer_principal_kind varchar;
 
 CREATE INDEX IF NOT EXISTS ix_resource_events_occurred_at ON public.resource_events (occurred_at);
 CREATE INDEX IF NOT EXISTS ix_resource_events_owner_principal_id ON public.resource_events (owner_principal_id);
@@ -59,8 +65,12 @@ CREATE TABLE IF NOT EXISTS public.resource_events_archive (
     spec_snapshot json,
     created_at timestamp NOT NULL,
     updated_at timestamp NOT NULL,
-    deleted_at timestamp
+    deleted_at timestamp,
+    consumer_principal_kind varchar
 );
+
+-- For tables made by an earlier version of this file.
+ALTER TABLE public.resource_events_archive ADD COLUMN IF NOT EXISTS consumer_principal_kind varchar;
 
 CREATE INDEX IF NOT EXISTS ix_resource_events_archive_occurred_at ON public.resource_events_archive (occurred_at);
 CREATE INDEX IF NOT EXISTS ix_resource_events_archive_owner_principal_id ON public.resource_events_archive (owner_principal_id);

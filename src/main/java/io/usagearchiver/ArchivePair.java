@@ -166,7 +166,8 @@ public final class ArchivePair<K> {
      * schema, the operators of an extension's type too. {@code =} alone compares two values of {@code citext} as {@code text}.
      *
      * @param extra on columns of the hot table alone. It is asked again of each row under its lock, in the statement that
-     *     locks it
+     *     locks it. A subquery in it sees other rows as they were when that statement began, those that it locks among them: it
+     *     must be one that is right also when they are gone with the row, and that nobody else makes wrong meanwhile
      */
     public ArchivePair<K> where(Condition extra) {
         return new ArchivePair<>(hot, archive, key, ages, condition.and(extra));

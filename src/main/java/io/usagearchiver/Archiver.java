@@ -46,10 +46,10 @@ public final class Archiver {
     }
 
     /**
-     * Checks that the live tables allow rows to be moved, and that the holds can be honoured. A sweep does this itself.
+     * Checks that the live tables allow rows to be moved, that the role has the rights to move them in sessions that may
+     * write, and that the holds can be honoured. A sweep does this itself.
      *
-     * @throws SchemaDriftException if not, with all that is wrong; or if replicas are to be waited for, and the role may not
-     *     look at them
+     * @throws SchemaDriftException if not, with all that is wrong
      * @throws ArchiveException if the database does not answer
      */
     public void checkSchema() {
@@ -62,23 +62,17 @@ public final class Archiver {
 
     /** All that a sweep looks at before it moves a row. It reads the holds itself, under its ledger row. */
     private Shape checkSweep(DSLContext tx) {
-        Shape shape = SchemaCheck.forRun(tx, pair, Direction.ARCHIVE, settings);
+        Shape shape = Obstacles.requireNone(tx, pair, Direction.ARCHIVE, settings);
         StoredHolds.toHonour(tx, pair, () -> StoredHolds.active(tx, pair));
         return shape;
     }
 
-    /** Looks whether the archiver can do its work, and how its last sweep ended. Waits no longer than a few seconds. */
+    /**
+     * Looks whether the archiver can do its work, how its last sweep ended, and whether the one that runs is alive. Waits no
+     * longer than a few seconds.
+     */
     public Health health() {
-        try (Session session = Session.open(connections, settings, new StopSignal())) {
-            return session.transaction(TransactionLimits.close(settings), tx -> {
-                checkSweep(tx);
-                return Health.read(tx, table);
-            });
-        } catch (SchemaDriftException e) {
-            return new Health(Health.Status.DISABLED, String.valueOf(e.getMessage()), null);
-        } catch (ArchiveException | DataAccessException e) {
-            return new Health(Health.Status.NO_ANSWER, Faults.message(e), null);
-        }
+        return Health.read(connections, settings, table, this::checkSweep);
     }
 
     /**
@@ -134,7 +128,7 @@ public final class Archiver {
     }
 
     /**
-     * Counts what {@link #restore} would do now, in one read-only transaction. It reads all rows that match, so it takes as
+     * Counts what {@link #restore} would do now, in one read-only transaction; a transient fault is retried. It reads all rows that match, so it takes as
      * long as the filter's index makes it, and ten times the statement timeout at most.
      *
      * @throws IllegalArgumentException if the filter does not fit the tables
@@ -143,7 +137,7 @@ public final class Archiver {
      */
     public RestorePreview previewRestore(RowFilter filter) {
         try (Session session = Session.open(connections, settings, new StopSignal())) {
-            return session.transaction(TransactionLimits.count(settings), tx -> {
+            return session.retried(TransactionLimits.count(settings), tx -> {
                 FilterTrial.of(tx, pair).require(filter);
                 return RestorePreviewQuery.count(tx, pair, SchemaCheck.run(tx, pair, Direction.RESTORE), filter);
             });

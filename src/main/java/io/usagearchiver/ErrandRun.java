@@ -154,6 +154,6 @@ final class ErrandRun {
     }
 
     private Shape check(DSLContext tx) {
-        return SchemaCheck.forRun(tx, context.pair(), direction, settings);
+        return Obstacles.requireNone(tx, context.pair(), direction, settings);
     }
 }

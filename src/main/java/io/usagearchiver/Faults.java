@@ -2,6 +2,8 @@ package io.usagearchiver;
 
 import java.sql.SQLException;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
 
@@ -10,6 +12,12 @@ final class Faults {
     private static final String PINNED_PATH =
             " (what an index, CHECK, trigger or condition calls runs with search_path = pg_catalog, pg_temp here: it must"
                     + " name what it uses with its schema, or SET search_path itself)";
+
+    private static final Pattern OWN_KEY = Pattern.compile("usage_archive_(sweep|hold)_pkey");
+
+    private static final String STANDBY =
+            " (this server is a standby: the data source must be of the primary, which targetServerType=primary in its URL"
+                    + " finds among several hosts)";
 
     /**
      * The classes of SQLSTATEs, of PostgreSQL's Appendix A and of its driver, for which no row is to blame: whatever is
@@ -32,6 +40,9 @@ final class Faults {
     private static final Set<String> NOT_OF_A_ROW = Set.of(
             "08", "0A", "0B", "0L", "0P", "25", "26", "28", "2B", "3D", "3F", "42", "53", "57", "58", "72", "99", "F0");
 
+    /** PgBouncer has one SQLSTATE, 08P01, for all that it says itself; this does not pass by. */
+    private static final String STATEMENT_POOLING = "not allowed in statement pooling mode";
+
     private Faults() {}
 
     /**
@@ -42,6 +53,9 @@ final class Faults {
     static boolean isTransient(Throwable fault) {
         if (fault instanceof ConnectionLostException) {
             return true;
+        }
+        if (told(fault).contains(STATEMENT_POOLING)) {
+            return false;
         }
         String state = sqlState(fault);
         return switch (state) {
@@ -72,15 +86,33 @@ final class Faults {
         return sqlState(fault).startsWith("XX");
     }
 
-    /** Whether a table, a column or the right to read it is missing. */
+    /** Whether a table, its schema or a column is not there. */
     static boolean isMissing(Throwable fault) {
-        return sqlState(fault).startsWith("42");
+        return switch (sqlState(fault)) {
+            case "42P01", "3F000", "42703" -> true;
+            default -> false;
+        };
     }
 
-    /** Whether a column is missing or of another type than the statement takes it for. */
-    static boolean isOfColumns(Throwable fault) {
+    /** Whether the role has not the right to it. */
+    static boolean isForbidden(Throwable fault) {
+        return sqlState(fault).equals("42501");
+    }
+
+    /** Whether something is of another type than the statement takes it for, or has a value that is not of its type. */
+    static boolean isOfTypes(Throwable fault) {
         String state = sqlState(fault);
-        return state.equals("42703") || state.equals("42883") || state.startsWith("22");
+        return state.equals("42883") || state.equals("42804") || state.startsWith("22");
+    }
+
+    /** Whether it says nothing of what the statement asked for: it passes, or somebody wanted an end. */
+    static boolean isPassing(Throwable fault) {
+        return isTransient(fault) || isCancelled(fault);
+    }
+
+    /** Whether nothing may be written here. */
+    static boolean isReadOnly(Throwable fault) {
+        return sqlState(fault).equals("25006");
     }
 
     /** Whether the statement was cancelled, by its timeout or by {@link StopSignal}. */
@@ -92,6 +124,9 @@ final class Faults {
     static String message(Throwable fault) {
         SQLException cause = sqlException(fault);
         String told = told(fault);
+        if (fault instanceof Session.StandbyException) {
+            return told + STANDBY;
+        }
         return cause == null ? told : told + hint(sqlState(fault), told);
     }
 
@@ -103,17 +138,19 @@ final class Faults {
 
     private static String hint(String state, String told) {
         String exact = switch (state) {
-            case "42501" ->
-                " (apply sql/04-grants.sql for the role of this data source; sql/06-restore-grants.sql for one"
-                        + " that restores, holds or releases)";
+            case "42501" -> " (" + SqlFiles.toGrant(told) + ")";
             // Only what is not the archiver's own names a table without its schema.
             case "42P01" ->
                 told.contains(".") ? " (apply sql/02-ledger.sql if it is a table of the archiver's)" : PINNED_PATH;
             case "42883", "42704" -> PINNED_PATH;
             case "26000", "42P05" ->
                 " (a pooler that does not know prepared statements? PgBouncer: 1.21 or later with"
-                        + " max_prepared_statements above 0, or prepareThreshold=0 in the URL)";
-            case "25006" -> " (a standby, or default_transaction_read_only: the next sweep that may write goes on)";
+                        + " max_prepared_statements above 0, or prepareThreshold=0 in the URL of each client)";
+            case "25006" ->
+                " (default_transaction_read_only, or readOnly in the URL: the next sweep that may write goes on)";
+            case "40001" ->
+                " (on a standby, hot_standby_feedback = on there, or a longer max_standby_streaming_delay, lets it finish)";
+            case "23505" -> ofASequence(told);
             case "23001", "23503" ->
                 " (where the constraint is of a table that refers to the row: it stays until that does not any more)";
             case "53100" -> " (make room on the database's disk: the next sweep goes on)";
@@ -125,12 +162,27 @@ final class Faults {
         if (!exact.isEmpty()) {
             return exact;
         }
+        if (told.contains(STATEMENT_POOLING)) {
+            return " (a sweep needs PgBouncer's pool_mode transaction or session)";
+        }
         return switch (state.length() < 2 ? "" : state.substring(0, 2)) {
             case "42" -> " (a table, or what its constraints, indexes and triggers use, is missing or was altered)";
             case "58" -> " (the server's files or disk: see its log)";
             case "XX" -> " (the server may have damaged data: see its log, and check the tables with pg_amcheck)";
             default -> "";
         };
+    }
+
+    /** What to do where the keys of the archiver's own rows are there already: a number is never written by anybody. */
+    private static String ofASequence(String told) {
+        Matcher own = OWN_KEY.matcher(told);
+        if (!own.find()) {
+            return "";
+        }
+        String table = "public.usage_archive_" + own.group(1);
+        String id = own.group(1) + "_id";
+        return " (the sequence stands behind the rows, as on a server that was a logical subscriber: SELECT"
+                + " setval(pg_get_serial_sequence('" + table + "', '" + id + "'), max(" + id + ")) FROM " + table + ")";
     }
 
     /** A text on one line of so many characters at most, for a message. */

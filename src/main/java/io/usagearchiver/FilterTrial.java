@@ -24,8 +24,6 @@ import org.jspecify.annotations.Nullable;
  * but no row of the table.
  */
 final class FilterTrial {
-    private static final String INSUFFICIENT_PRIVILEGE = "42501";
-
     private final DSLContext tx;
     private final ArchivePair<?> pair;
     private final String hot;
@@ -185,7 +183,7 @@ final class FilterTrial {
                     .value1()));
             return fit ? null : "";
         } catch (DataAccessException e) {
-            if (Faults.isTransient(e) || Faults.isCancelled(e) || INSUFFICIENT_PRIVILEGE.equals(e.sqlState())) {
+            if (Faults.isPassing(e) || Faults.isForbidden(e)) {
                 throw e;
             }
             return " (" + Faults.message(e) + ")";

@@ -1,7 +1,9 @@
 package io.usagearchiver;
 
+import java.lang.module.ModuleDescriptor.Version;
 import java.util.Locale;
 import org.jooq.Configuration;
+import org.jooq.Constants;
 import org.jooq.SQLDialect;
 import org.jooq.conf.Settings;
 import org.jooq.impl.DefaultConfiguration;
@@ -12,12 +14,15 @@ import org.jooq.impl.DefaultConfiguration;
  * DEBUG, it would log what is in the rows.
  */
 final class Jooq {
+    /** Generated classes call a constructor that came with it. */
+    private static final Version OLDEST = Version.parse("3.19");
+
     private Jooq() {}
 
     /**
      * A configuration without a connection.
      *
-     * @throws ArchiveException if jOOQ itself cannot start, since it cannot read the host's settings
+     * @throws ArchiveException if the host's jOOQ is too old, or cannot start, since it cannot read the host's settings
      */
     static Configuration configuration() {
         requireStart();
@@ -26,17 +31,34 @@ final class Jooq {
                 .set(new Settings().withExecuteLogging(false).withLocale(Locale.ROOT));
     }
 
+    /** Read at run time: the compiler would put down the one that it knows. */
+    private static String version() {
+        try {
+            return String.valueOf(Constants.class.getField("VERSION").get(null));
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
     private static Throwable root(Throwable fault) {
         return fault.getCause() == null ? fault : root(fault.getCause());
     }
 
     /**
-     * Sees that jOOQ has started. It reads the host's settings as it does, whoever uses it first and whatever for, and without
-     * it no generated class can be loaded.
+     * Sees that the host's jOOQ is one that the archiver runs on, and has started. It reads the host's settings as it does,
+     * whoever uses it first and whatever for, and without it no generated class can be loaded.
      *
-     * @throws ArchiveException if it could not
+     * @throws ArchiveException if it is not, or could not
      */
     static void requireStart() {
+        String version = version();
+        if (Version.parse(version).compareTo(OLDEST) < 0) {
+            throw new ArchiveException(
+                    "The archiver needs jOOQ " + OLDEST + " or later, and there is jOOQ " + version
+                            + " on the class path: name a later one among the host's dependencies (Spring Boot takes its own"
+                            + " unless the property jooq.version says otherwise)",
+                    null);
+        }
         try {
             new DefaultConfiguration();
         } catch (LinkageError e) {

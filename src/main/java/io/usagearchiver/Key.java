@@ -171,22 +171,31 @@ final class Key {
 
     /** That the key is one of {@code keys}. */
     Condition among(Collection<String> keys) {
-        if (columns.size() == 1) {
-            return CustomCondition.of(context -> context.visit(columns.get(0))
-                    .sql(' ')
-                    .sql(live(context).operator(0, Comparison.EQUAL))
-                    .sql(" any (cast(")
-                    .visit(array(keys))
-                    .sql(" as ")
-                    .sql(live(context).type(0))
-                    .sql("[]))"));
-        }
         // No index serves an array of rows. So each is looked up by its index, and the table is read by what was found
         // there. OFFSET 0 keeps the planner from turning the lookups into a join that reads a whole index.
-        return DSL.condition(
+        Condition lookedUp = DSL.condition(
                 "{0}.ctid = any(array(select found_row.ctid from unnest({1}) as wanted_key (value)"
                         + " cross join lateral (select {0}.ctid from only {0} where {2} offset 0) as found_row))",
                 TableName.qualified(table), array(keys), equal(values(DSL.field("wanted_key.value", SQLDataType.VARCHAR))));
+        if (columns.size() > 1) {
+            return lookedUp;
+        }
+        return CustomCondition.of(context -> {
+            LiveKey live = live(context);
+            if (live.isArray(0)) {
+                // An array of arrays is one of more dimensions, whose elements are the innermost.
+                context.visit(lookedUp);
+                return;
+            }
+            context.visit(columns.get(0))
+                    .sql(' ')
+                    .sql(live.operator(0, Comparison.EQUAL))
+                    .sql(" any (cast(")
+                    .visit(array(keys))
+                    .sql(" as ")
+                    .sql(live.type(0))
+                    .sql("[]))");
+        });
     }
 
     /** That the other table of the pair holds the key, where it is one of {@code keys}. */

@@ -8,6 +8,8 @@ import io.usagearchiver.generated.tables.UsageArchiveSweep;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.time.Duration;
+import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
@@ -18,26 +20,37 @@ import org.jspecify.annotations.Nullable;
 /**
  * The ledger row of one sweep: its history, and the fence. A partial unique index allows one RUNNING row a table, so
  * that opening a sweep supersedes the one before; a batch commits only together with an update of its own RUNNING row,
- * under the holds that were read. Only a restore that gives signs of life is not superseded. The database decides who
- * moves rows, whatever the scheduler believes.
+ * under the holds that were read. Only a restore that gives signs of life is not superseded; those of a sweep are for people,
+ * in {@link Health}. The database decides who moves rows, whatever the scheduler believes.
  */
 final class Ledger {
     private static final UsageArchiveSweep L = USAGE_ARCHIVE_SWEEP;
     static final String RUNNING = "RUNNING";
+    private static final int SIGNS_IN_A_LIFE = 10;
+
+    /** That a RUNNING row is a restore's, and has given a sign of life: it goes on. */
+    static final Condition ALIVE =
+            L.DIRECTION.eq(Direction.RESTORE.name()).and(L.LIVE_UNTIL.gt(NaiveUtc.NOW));
 
     private final LedgerOpening opening;
     private final ArchivePair<?> pair;
     private final long sweepId;
     private final boolean busy;
-    private final @Nullable Field<LocalDateTime> liveUntil;
+    private final Duration life;
+    private long signNanos = System.nanoTime();
     private @Nullable Integer holdsVersion;
 
-    Ledger(LedgerOpening opening, long sweepId, boolean busy, @Nullable Field<LocalDateTime> liveUntil) {
+    Ledger(LedgerOpening opening, long sweepId, boolean busy, Duration life) {
         this.opening = opening;
         this.pair = opening.pair();
         this.sweepId = sweepId;
         this.busy = busy;
-        this.liveUntil = liveUntil;
+        this.life = life;
+    }
+
+    /** Whether a row is that of a restore which no sweep supersedes. */
+    static boolean isAlive(DSLContext tx, long sweepId) {
+        return tx.fetchExists(L, L.SWEEP_ID.eq(sweepId).and(L.STATE.eq(RUNNING)).and(ALIVE));
     }
 
     long sweepId() {
@@ -100,15 +113,21 @@ final class Ledger {
                 .toList();
     }
 
+    /** Whether it is time for another sign of life. */
+    boolean isSilent() {
+        return System.nanoTime() - signNanos > life.dividedBy(SIGNS_IN_A_LIFE).toNanos();
+    }
+
     /**
-     * Gives a sign of life of a restore, in a transaction of its own, for others to see it while a long statement runs.
+     * Gives a sign of life, in a transaction of its own, for others to see it while a long statement runs.
      *
      * @return the number of rows touched, which is 1
      * @throws SupersededException if the row is not RUNNING any more
      */
     int touch(DSLContext tx) {
+        signNanos = System.nanoTime();
         int rows = tx.update(L)
-                .set(L.LIVE_UNTIL, liveUntil == null ? L.LIVE_UNTIL : liveUntil)
+                .set(L.LIVE_UNTIL, NaiveUtc.inFuture(life))
                 .where(L.SWEEP_ID.eq(sweepId))
                 .and(L.STATE.eq(RUNNING))
                 .execute();
@@ -128,6 +147,7 @@ final class Ledger {
      * @throws SwallowedException if something keeps it from being counted
      */
     void count(DSLContext tx, BatchResult moved, Shape shape) {
+        signNanos = System.nanoTime();
         Field<String> fingerprint = Shape.liveFingerprint(pair);
         String live = tx.update(L)
                 .set(L.BATCHES, L.BATCHES.plus(1))
@@ -138,7 +158,7 @@ final class Ledger {
                         L.ROWS_IN_CONFLICT.plus(moved.conflicts().size()))
                 .set(L.ROWS_REJECTED, L.ROWS_REJECTED.plus(moved.rejected().size()))
                 .set(L.LAST_BATCH_AT, NaiveUtc.NOW)
-                .set(L.LIVE_UNTIL, liveUntil == null ? L.LIVE_UNTIL : liveUntil)
+                .set(L.LIVE_UNTIL, NaiveUtc.inFuture(life))
                 .where(L.SWEEP_ID.eq(sweepId))
                 .and(L.STATE.eq(RUNNING))
                 .and(holdsVersion == null ? DSL.noCondition() : L.HOLDS_VERSION.eq(holdsVersion))

@@ -9,9 +9,11 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.jooq.DSLContext;
 import org.jooq.Field;
+import org.jooq.QueryPart;
 import org.jooq.Table;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
@@ -22,7 +24,13 @@ import org.jspecify.annotations.Nullable;
  * seen, and that none of it is gone after a crash.
  */
 final class LedgerCheck {
-    private static final String APPLY = "; apply sql/02-ledger.sql";
+    private static final String APPLY = "; apply " + SqlFiles.LEDGER;
+
+    /** The columns that the file adds to an older table; the others it makes with the table only. */
+    private static final Set<Field<?>> LATER =
+            Set.of(USAGE_ARCHIVE_SWEEP.DIRECTION, USAGE_ARCHIVE_SWEEP.HOLDS_VERSION, USAGE_ARCHIVE_SWEEP.LIVE_UNTIL);
+
+    private static final String FENCE = "public.usage_archive_sweep_running";
 
     private final DSLContext tx;
     private final List<@Nullable LiveTable> live;
@@ -51,10 +59,18 @@ final class LedgerCheck {
             checkStates(ledger);
             checkFence(ledger);
             String refusal = ledger.published()
-                    ? refusal(tx, "update {0} set batches = batches where false", USAGE_ARCHIVE_SWEEP)
+                    ? refusal(
+                            tx,
+                            false,
+                            "update {0} set batches = batches where false",
+                            TableName.qualified(USAGE_ARCHIVE_SWEEP))
                     : null;
             if (refusal != null) {
-                differ("ledger", ledger.name(), "publishes updates, which PostgreSQL refuses: " + refusal);
+                differ(
+                        "ledger",
+                        ledger.name(),
+                        "publishes updates, which PostgreSQL refuses: " + refusal
+                                + "; see its replica identity, and the row filter and column list of its publications");
             }
         }
         return differences;
@@ -67,20 +83,24 @@ final class LedgerCheck {
             return;
         }
         if (found.kind() != null) {
-            differ(side, name, "is " + found.kind() + "; it must be a permanent ordinary table");
+            differ(side, name, "is " + found.kind() + LiveTable.ORDINARY);
         }
         for (Field<?> field : table.fields()) {
             LiveTable.Column column = found.columns().get(field.getName());
             String type = types.computeIfAbsent(PlainType.name(field.getDataType()), this::typeOf);
             if (column == null) {
-                differ(side, name, "lacks column " + field.getName() + APPLY);
+                differ(
+                        side,
+                        name,
+                        "lacks column " + field.getName()
+                                + (LATER.contains(field) ? APPLY : "; add it as " + SqlFiles.LEDGER + " declares it"));
             } else if (!column.baseType().equals(type)) {
                 // A moment of another type would be another moment, a hold would seem to have ended.
                 differ(side, name, "column " + field.getName() + " is " + column.type() + "; it must be " + type);
             }
         }
         if (found.rowSecurity()) {
-            differ(side, name, "has row security that applies to this role: rows could be passed over unseen");
+            differ(side, name, LiveTable.ROW_SECURITY);
         }
         Stream.concat(
                         found.triggers().stream()
@@ -90,8 +110,10 @@ final class LedgerCheck {
                         found.rules().stream()
                                 .filter(rule -> rule.onInsert() || rule.onUpdate())
                                 .map(LiveTable.Rule::title))
-                .forEach(title ->
-                        differ(side, name, "has " + title + ", which could change or swallow what is written"));
+                .forEach(title -> differ(
+                        side,
+                        name,
+                        "has " + title + ", which could change or swallow what is written; drop or disable it"));
     }
 
     /** How the catalog calls a type. */
@@ -122,7 +144,15 @@ final class LedgerCheck {
                           and pg_get_indexdef(x.indexrelid, 1, true) = 'table_name'
                           and pg_get_expr(x.indpred, x.indrelid) = '((state)::text = ''RUNNING''::text)')""", TableName.regclass(USAGE_ARCHIVE_SWEEP)).get(0, Boolean.class);
         if (!fenced) {
-            differ("ledger", ledger.name(), "lacks the unique index that allows one RUNNING sweep a table" + APPLY);
+            // The file makes none where there is something of its name.
+            boolean another = tx.fetchSingle("select to_regclass({0}) is not null", DSL.val(FENCE))
+                    .get(0, Boolean.class);
+            differ(
+                    "ledger",
+                    ledger.name(),
+                    "lacks the unique index that allows one RUNNING sweep a table"
+                            + (another ? "; drop " + FENCE + ", which is another one, and then" : ";") + " apply "
+                            + SqlFiles.LEDGER);
         }
     }
 
@@ -131,18 +161,27 @@ final class LedgerCheck {
     }
 
     /**
-     * Why PostgreSQL would refuse a statement on a table that is published, or null if it would not. Row filters and column
-     * lists of publications count as well as the replica identity, by rules that differ between versions: it is asked.
+     * Why PostgreSQL would refuse a statement, or null if it would not. What publications, types and functions forbid goes by
+     * rules that differ between versions: it is asked. What is missing is told elsewhere.
+     *
+     * @param rights whether a missing right is to be told as well
      */
-    static @Nullable String refusal(DSLContext tx, String statement, Table<?> table) {
+    static @Nullable String refusal(DSLContext tx, boolean rights, String statement, QueryPart... parts) {
+        // A standby has no lock for such a statement, and nothing moves there.
+        if (tx.fetchSingle("select pg_is_in_recovery()").get(0, Boolean.class)) {
+            return null;
+        }
         try {
             // Nested: behind a savepoint, so that the transaction survives.
-            tx.transaction(nested -> nested.dsl().fetch("explain " + statement, TableName.qualified(table)));
+            tx.transaction(nested -> nested.dsl().fetch("explain " + statement, (Object[]) parts));
             return null;
         } catch (DataAccessException e) {
-            // A missing privilege is told elsewhere.
-            if (Faults.isTransient(e) || Faults.isCancelled(e) || "42501".equals(e.sqlState())) {
+            boolean elsewhere = Faults.isMissing(e) || (Faults.isForbidden(e) && !rights);
+            if (elsewhere || List.of("55P03", "57014").contains(String.valueOf(e.sqlState()))) {
                 return null;
+            }
+            if (Faults.isTransient(e)) {
+                throw e;
             }
             return Faults.told(e);
         }

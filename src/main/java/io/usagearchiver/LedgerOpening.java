@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a ledger row says from its beginning, and how it comes to be.
  *
- * @param life how long a restore counts as alive after each sign of it
+ * @param life how long a run counts as alive after each sign of it
  */
 record LedgerOpening(
         ArchivePair<?> pair,
@@ -43,7 +43,6 @@ record LedgerOpening(
 
     private Ledger open(Session session, TransactionLimits limits, AtomicReference<@Nullable Ledger> sent) {
         Condition running = L.TABLE_NAME.eq(table).and(L.STATE.eq(Ledger.RUNNING));
-        Condition alive = L.DIRECTION.eq(Direction.RESTORE.name()).and(L.LIVE_UNTIL.gt(NaiveUtc.NOW));
         for (int attempt = 1; ; attempt++) {
             // Hardly ever is there an older one: the index tells, for less than it costs to look first.
             boolean older = attempt > 1;
@@ -59,10 +58,10 @@ record LedgerOpening(
                                 .set(L.STATE, StopReason.SUPERSEDED.name())
                                 .set(L.FINISHED_AT, NaiveUtc.NOW)
                                 .where(running)
-                                .and(DSL.condition("not coalesce({0}, false)", alive))
+                                .and(DSL.condition("not coalesce({0}, false)", Ledger.ALIVE))
                                 .execute();
                     }
-                    if (older && tx.fetchExists(L, running.and(alive))) {
+                    if (older && tx.fetchExists(L, running.and(Ledger.ALIVE))) {
                         return refuse(tx, StopReason.BUSY);
                     }
                     Ledger opened = insert(tx, Ledger.RUNNING);
@@ -84,7 +83,6 @@ record LedgerOpening(
 
     private Ledger insert(DSLContext tx, String state) {
         boolean runs = state.equals(Ledger.RUNNING);
-        Field<LocalDateTime> liveUntil = direction == Direction.RESTORE ? NaiveUtc.inFuture(life) : null;
         long id = tx.insertInto(L)
                 .set(L.TABLE_NAME, table)
                 .set(L.DIRECTION, direction.name())
@@ -94,10 +92,10 @@ record LedgerOpening(
                 .set(L.CUTOFF, NaiveUtc.moment(cutoff.toString(), L.CUTOFF.getDataType()))
                 .set(L.STARTED_AT, NaiveUtc.NOW)
                 .set(L.FINISHED_AT, runs ? DSL.castNull(L.FINISHED_AT) : NaiveUtc.NOW)
-                .set(L.LIVE_UNTIL, runs && liveUntil != null ? liveUntil : DSL.castNull(L.LIVE_UNTIL))
+                .set(L.LIVE_UNTIL, runs ? NaiveUtc.inFuture(life) : DSL.castNull(L.LIVE_UNTIL))
                 .returningResult(L.SWEEP_ID)
                 .fetchSingle()
                 .value1();
-        return new Ledger(this, id, state.equals(StopReason.BUSY.name()), liveUntil);
+        return new Ledger(this, id, state.equals(StopReason.BUSY.name()), life);
     }
 }

@@ -110,6 +110,11 @@ record LiveKey(List<Column> columns) {
         return columns.get(column).type();
     }
 
+    /** Whether the type of a column is an array. */
+    boolean isArray(int column) {
+        return type(column).endsWith("[]");
+    }
+
     /** The operator of a column, as it is written between two values. */
     String operator(int column, Comparison comparison) {
         String operator = columns.get(column).operators().get(comparison.strategy - 1);

@@ -54,7 +54,6 @@ record LiveTable(
      * @param notNull whether it takes no null
      * @param neverNull whether it holds none either: since PostgreSQL 18 a NOT NULL may be NOT VALID
      * @param always GENERATED ALWAYS, as identity or by an expression
-     * @param ownOperators whether the type is an extension's, with operators of its own
      */
     record Column(
             String name,
@@ -63,8 +62,7 @@ record LiveTable(
             String collation,
             boolean notNull,
             boolean neverNull,
-            boolean always,
-            boolean ownOperators) {}
+            boolean always) {}
 
     /**
      * A unique index.
@@ -85,6 +83,14 @@ record LiveTable(
         String title() {
             return "trigger " + name;
         }
+
+        /** What lets rows pass. */
+        String wayOut(String table) {
+            return name.equals("repack_trigger")
+                    ? "it is pg_repack's, and goes when that is done; if none runs, one was interrupted: DROP TRIGGER "
+                            + name + " ON " + table + ", or DROP EXTENSION pg_repack CASCADE and create it anew"
+                    : "drop or disable it";
+        }
     }
 
     /** A rule for a statement other than SELECT. */
@@ -101,6 +107,13 @@ record LiveTable(
      * @param enforced whether it does so in this session
      */
     record Reference(String name, String table, @Nullable String action, boolean enforced) {}
+
+    /** What a table must be that is something else. */
+    static final String ORDINARY = "; it must be a permanent ordinary table";
+
+    /** What is wrong where row security applies. */
+    static final String ROW_SECURITY = "has row security that applies to this role: rows could be passed over unseen;"
+            + " disable it, or give the role BYPASSRLS";
 
     /**
      * Under session_replication_role = replica other triggers fire, those of foreign keys not among them. Foreign keys are
@@ -120,11 +133,7 @@ record LiveTable(
               select array['column', a.attname::text, a.attnum::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
                 pg_catalog.format_type(a.atttypid, null),
                 case when a.attcollation <> 0 then a.attcollation::pg_catalog.regcollation::text else '' end,
-                a.attnotnull::text, (a.attgenerated <> '' or a.attidentity = 'a')::text,
-                case when a.atttypid < 16384 then 'false' else
-                  (select (b.oid >= 16384 and b.typtype = 'b' and b.typcategory <> 'A')::text from pg_catalog.pg_type d
-                  join pg_catalog.pg_type b on b.oid = case d.typtype when 'd' then d.typbasetype else d.oid end
-                  where d.oid = a.atttypid) end]
+                a.attnotnull::text, (a.attgenerated <> '' or a.attidentity = 'a')::text]
               from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
               union all
               select array['not validated', a.attname::text]
@@ -212,8 +221,7 @@ record LiveTable(
                         fact[5],
                         isTrue(fact[6]),
                         isTrue(fact[6]) && !notValidated.contains(fact[1]),
-                        isTrue(fact[7]),
-                        isTrue(fact[8])))
+                        isTrue(fact[7])))
                 .forEach(column -> columns.put(column.name(), column));
         return new LiveTable(
                 name,

@@ -7,8 +7,9 @@ import java.util.function.Supplier;
 
 /**
  * A further pair: {@code public.metered_usage}, one row a resource, meter and hour, and {@code
- * public.metered_usage_archive}, as {@code sql/examples/metered-usage.sql} and GPUStack 2.2 create them. The age of a row
- * is {@code bucket_start}, so that all rows of an hour are of one age.
+ * public.metered_usage_archive}, as {@code sql/examples/metered-usage.sql} and GPUStack 2.2.2 and later create them. The
+ * age of a row is {@code bucket_start}, so that all rows of an hour are of one age. What later versions of GPUStack add or
+ * widen is moved as it is.
  */
 public final class MeteredUsage implements Supplier<ArchivePair<?>> {
     static {

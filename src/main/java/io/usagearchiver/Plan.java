@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param schemaDifferences why the tables do not allow a sweep, as {@link SchemaDriftException#differences}; empty if they
  *     do
  * @param missingGrants the GRANT statements, for the tables' owner, of what the role needs and does not have
+ * @param waits why a sweep that began now would move nothing though the tables and the rights allow it: the run window, or a
+ *     restore; one sentence each
  * @param backlog the expired rows; null where the tables cannot be read as they are
  * @param overlap those of them that the archive holds already; null where they were not counted
  * @param pace how fast the last sweeps were; null if none has moved a row
@@ -34,6 +36,7 @@ public record Plan(
         long countLimit,
         List<String> schemaDifferences,
         List<String> missingGrants,
+        List<String> waits,
         @Nullable Backlog backlog,
         @Nullable Overlap overlap,
         @Nullable Pace pace,
@@ -45,10 +48,34 @@ public record Plan(
     public Plan {
         schemaDifferences = List.copyOf(schemaDifferences);
         missingGrants = List.copyOf(missingGrants);
+        waits = List.copyOf(waits);
         warnings = List.copyOf(warnings);
     }
 
-    /** Whether a sweep would be let through: the tables allow it, and the role may do what it does. */
+    /** What a plan comes to. */
+    public enum Verdict {
+        /** A sweep would be let through. */
+        LET_THROUGH,
+        /** So it would, as far as is known: which rows are expired, or which of them are archived already, is not. */
+        NOT_ALL_KNOWN,
+        /** It would be let through, but not now: see {@link Plan#waits}. */
+        NOT_NOW,
+        /** It would fail, and change nothing. */
+        REFUSED
+    }
+
+    /** What it comes to. */
+    public Verdict verdict() {
+        if (!allowsSweep()) {
+            return Verdict.REFUSED;
+        }
+        if (!waits.isEmpty()) {
+            return Verdict.NOT_NOW;
+        }
+        return backlog == null || overlap == null ? Verdict.NOT_ALL_KNOWN : Verdict.LET_THROUGH;
+    }
+
+    /** Whether the tables and the session allow a sweep, and the role may do what it does; {@link #verdict} knows more. */
     public boolean allowsSweep() {
         return schemaDifferences.isEmpty() && missingGrants.isEmpty();
     }

@@ -50,7 +50,7 @@ public final class Planner {
      *     planner's estimate is given. 0 counts none
      * @param stop cancels the statement that runs, from another thread
      * @throws ArchiveException if the database does not answer, or not in time: a statement may take ten times the settings'
-     *     statement timeout
+     *     statement timeout, and a transient fault is retried as in a sweep
      * @throws IllegalArgumentException if {@code countLimit} is negative
      */
     public Plan plan(long countLimit, StopSignal stop) {
@@ -60,68 +60,68 @@ public final class Planner {
         TransactionLimits limits =
                 TransactionLimits.snapshot(settings, settings.statementTimeout().multipliedBy(10));
         try (Session session = Session.open(connections, settings, stop)) {
-            return session.transaction(limits, tx -> plan(tx, pair, countLimit));
+            // In a transaction like a sweep's: the plan's own never may write.
+            String readOnly = session.retried(TransactionLimits.page(settings), Obstacles::readOnly);
+            return session.retried(limits, tx -> plan(tx, pair, countLimit, readOnly));
         } catch (DataAccessException e) {
             String table = TableName.name(pair.hot());
             throw new ArchiveException("Could not plan a sweep of " + table + ": " + Faults.message(e), e);
         }
     }
 
-    private Plan plan(DSLContext tx, ArchivePair<?> keyed, long countLimit) {
-        LocalDateTime cutoff = NaiveUtc.monthsBefore(NaiveUtc.now(tx), settings.retentionMonths());
-        GrantCheck grants = new GrantCheck(tx, keyed);
-        List<String> missing = new ArrayList<>(grants.missingSchemas());
-        List<String> differences = new ArrayList<>();
+    private Plan plan(DSLContext tx, ArchivePair<?> keyed, long countLimit, @Nullable String readOnly) {
+        LocalDateTime now = NaiveUtc.now(tx);
+        LocalDateTime cutoff = NaiveUtc.monthsBefore(now, settings.retentionMonths());
+        Obstacles obstacles = Obstacles.find(tx, keyed, Direction.ARCHIVE, settings);
+        Shape shape = obstacles.shape();
+        List<String> differences = new ArrayList<>(obstacles.differences());
+        if (readOnly != null) {
+            differences.add(readOnly);
+        }
+        List<String> waits = new ArrayList<>();
+        RunWindow window = settings.pace().runWindow();
+        String outside = window == null ? null : window.wait(now.toLocalTime());
+        if (outside != null) {
+            waits.add(outside);
+        }
         List<String> warnings = new ArrayList<>();
         Plan.Backlog backlog = null;
         Plan.Overlap overlap = null;
         Plan.Pace pace = null;
-        if (missing.isEmpty()) {
-            missing.addAll(grants.missingOnTables());
-            if (settings.pace().maxReplicaLag() != null && ReplicaLag.missingPrivilege(tx) != null) {
-                missing.add("GRANT pg_monitor TO " + grants.role());
-            }
-            Shape shape = null;
-            try {
-                shape = SchemaCheck.run(tx, keyed);
-            } catch (SchemaDriftException e) {
-                differences.addAll(e.differences());
-            }
-            List<Hold> stored = null;
-            try {
-                stored = tx.transactionResult(nested -> StoredHolds.active(nested.dsl(), keyed));
-            } catch (DataAccessException e) {
-                if (Faults.isTransient(e) || Faults.isCancelled(e)) {
-                    throw e;
-                }
-                // Else that is said already.
-                if (shape != null && missing.isEmpty()) {
-                    differences.add(StoredHolds.unreadable(e));
-                }
-            }
+        if (!obstacles.hidden()) {
+            // What is not as it should be is told already; else whatever keeps rows from being read keeps a sweep from
+            // them.
+            boolean told = shape == null || !obstacles.missingGrants().isEmpty();
+            Reader reader = new Reader(tx, told ? null : differences);
+            List<Hold> stored = reader.read(StoredHolds::unreadable, nested -> StoredHolds.active(nested, keyed));
             List<RowFilter> holds = List.of();
             if (stored != null) {
                 differences.addAll(StoredHolds.differences(stored));
                 holds = StoredHolds.filters(stored);
                 holds.forEach(hold -> warnings.add("a hold keeps expired rows hot: " + hold));
-                List<String> lost = ifThere(tx, nested -> StoredHolds.keepingNothing(nested, keyed));
+                List<String> lost =
+                        reader.read(StoredHolds::unreadable, nested -> StoredHolds.keepingNothing(nested, keyed));
                 warnings.addAll(lost == null ? List.of() : lost);
             }
             ExpiredRows expired = new ExpiredRows(keyed, cutoff, holds, settings.batchSize(), countLimit);
-            backlog = ifThere(tx, expired::count);
+            String hot = "hot " + TableName.name(keyed.hot()) + " cannot be read: ";
+            backlog = reader.read(e -> hot + Faults.message(e), expired::count);
             if (shape != null && backlog != null) {
                 Shape known = shape;
-                overlap = ifThere(tx, nested -> expired.overlap(nested, known));
+                overlap = reader.read(e -> hot + Faults.message(e), nested -> expired.overlap(nested, known));
             }
-            List<PastSweep> sweeps = ifThere(tx, nested -> SweepHistory.newest(nested, keyed, SWEEPS_LOOKED_AT));
+            List<PastSweep> sweeps = reader.read(
+                    e -> "ledger cannot be read: " + Faults.message(e),
+                    nested -> SweepHistory.newest(nested, keyed, SWEEPS_LOOKED_AT));
             if (sweeps != null) {
                 pace = pace(sweeps);
                 sweeps.stream()
                         .filter(PastSweep::isRunning)
-                        .map(Planner::running)
-                        .forEach(warnings::add);
+                        .forEach(sweep -> tell(sweep, Ledger.isAlive(tx, sweep.sweepId()), waits, warnings));
             }
             warnings.addAll(Surroundings.warnings(tx, keyed, thresholds));
+            List<String> behind = reader.read(null, nested -> Surroundings.sequenceBehind(nested, keyed, false));
+            warnings.addAll(behind == null ? List.of() : behind);
         }
         return new Plan(
                 TableName.name(keyed.hot()),
@@ -130,26 +130,37 @@ public final class Planner {
                 settings.retentionMonths(),
                 settings.batchSize(),
                 countLimit,
-                differences,
-                missing,
+                differences.stream().sorted().distinct().toList(),
+                obstacles.missingGrants(),
+                waits,
                 backlog,
                 overlap,
                 pace,
                 warnings,
-                grants.role(),
+                GrantCheck.role(tx),
                 Surroundings.seesOtherSessions(tx));
     }
 
-    /** What a table gives that may not be there, or not as it should, or not for this role; null then. */
-    private static <T extends @Nullable Object> @Nullable T ifThere(DSLContext tx, Function<DSLContext, T> read) {
-        try {
-            // Nested: behind a savepoint, so that the transaction survives.
-            return tx.transactionResult(nested -> read.apply(nested.dsl()));
-        } catch (DataAccessException e) {
-            if (Faults.isMissing(e)) {
+    /**
+     * Reads what may not be there, or not as it should, or not for this role: that gives null.
+     *
+     * @param differences hears why; null where that is told already
+     */
+    private record Reader(DSLContext tx, @Nullable List<String> differences) {
+        <T extends @Nullable Object> @Nullable T read(
+                @Nullable Function<DataAccessException, String> why, Function<DSLContext, T> read) {
+            try {
+                // Nested: behind a savepoint, so that the transaction survives.
+                return tx.transactionResult(nested -> read.apply(nested.dsl()));
+            } catch (DataAccessException e) {
+                if (Faults.isPassing(e)) {
+                    throw e;
+                }
+                if (differences != null && why != null) {
+                    differences.add(why.apply(e));
+                }
                 return null;
             }
-            throw e;
         }
     }
 
@@ -164,9 +175,15 @@ public final class Planner {
         return moved.isEmpty() ? null : new Plan.Pace(moved.size(), rows * 1000.0 / Math.max(1, millis));
     }
 
-    private static String running(PastSweep sweep) {
-        return "sweep " + sweep.sweepId() + " is RUNNING on " + sweep.node() + " since "
-                + sweep.startedAt().toString().replace('T', ' ')
-                + (sweep.archives() ? " UTC: a sweep that begins now takes over from it" : " UTC: it is a restore");
+    /** Tells of a sweep or restore that is RUNNING: a live restore is not superseded, all else is. */
+    private static void tell(PastSweep sweep, boolean alive, List<String> waits, List<String> warnings) {
+        String running = (sweep.archives() ? "sweep " : "restore ") + sweep.sweepId() + " is RUNNING on " + sweep.node()
+                + " since " + sweep.startedAt().toString().replace('T', ' ') + " UTC";
+        if (alive) {
+            waits.add(running + ": a sweep that begins now ends BUSY at once");
+        } else {
+            warnings.add(running + (sweep.archives() ? "" : " and gives no sign of life any more")
+                    + ": a sweep that begins now takes over from it");
+        }
     }
 }

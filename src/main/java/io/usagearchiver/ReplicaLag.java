@@ -3,7 +3,6 @@ package io.usagearchiver;
 import java.time.Duration;
 import java.util.List;
 import org.jooq.DSLContext;
-import org.jooq.Record;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,17 +18,10 @@ final class ReplicaLag {
     private long mark;
     private @Nullable Long markNanos;
 
-    /**
-     * Says what is missing for {@link #read}: without the privilege PostgreSQL shows replicas without their positions.
-     *
-     * @return the difference between what is and what must be, or null if all is well
-     */
-    static @Nullable String missingPrivilege(DSLContext tx) {
-        Record row = tx.fetchSingle("select pg_has_role('pg_read_all_stats', 'usage'), current_user::text");
-        return row.get(0, Boolean.class)
-                ? null
-                : "maxReplicaLag is set, but role " + row.get(1, String.class)
-                        + " may not see how far replicas are: GRANT pg_monitor TO " + row.get(1, String.class);
+    /** Whether {@link #read} would be in vain: without the privilege PostgreSQL shows replicas without their positions. */
+    static boolean lacksPrivilege(DSLContext tx) {
+        return tx.fetchSingle("select not pg_has_role('pg_read_all_stats', 'usage')")
+                .get(0, Boolean.class);
     }
 
     /** The replica that is furthest behind now, or null if there is none. */

@@ -38,9 +38,9 @@ final class RunSession {
         return progress;
     }
 
-    /** Looks at something, which can take long: a restore gives a sign of life first. */
+    /** Looks at something, which can take long: a sign of life goes first, of a sweep where the last one is old. */
     <T extends @Nullable Object> T read(Function<DSLContext, T> query) {
-        if (ledger.direction() == Direction.RESTORE) {
+        if (ledger.direction() == Direction.RESTORE || ledger.isSilent()) {
             write(ledger::touch);
         }
         return look(query);

@@ -1,11 +1,7 @@
 package io.usagearchiver;
 
-import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_HOLD;
-import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
-
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Table;
@@ -17,6 +13,9 @@ import org.jspecify.annotations.Nullable;
  * and comments may differ between the tables; columns that both have beyond the generated ones are moved too.
  */
 final class SchemaCheck {
+    private static final String PAIR_OF_ONES_OWN =
+            "a pair of code that is generated from these tables takes them (README, Other tables)";
+
     private final DSLContext tx;
     private final ArchivePair<?> pair;
     private final Direction direction;
@@ -26,21 +25,6 @@ final class SchemaCheck {
         this.tx = tx;
         this.pair = pair;
         this.direction = direction;
-    }
-
-    /**
-     * Checks the tables and what the settings ask for.
-     *
-     * @throws SchemaDriftException if the tables do not allow rows to be moved, or if replicas are to be waited for, and the
-     *     role may not look at them
-     */
-    static Shape forRun(DSLContext tx, ArchivePair<?> pair, Direction direction, ArchiveSettings settings) {
-        Shape shape = run(tx, pair, direction);
-        String missing = settings.pace().maxReplicaLag() == null ? null : ReplicaLag.missingPrivilege(tx);
-        if (missing != null) {
-            throw direction.drift(shape.table(), List.of(missing), "");
-        }
-        return shape;
     }
 
     /**
@@ -69,7 +53,9 @@ final class SchemaCheck {
         checkSide("archive", pair.archive(), archive);
         if (hot != null) {
             checkTypes(hot);
-            checkCondition(hot);
+            new ConditionCheck(tx, pair, hot)
+                    .differences()
+                    .forEach(difference -> differ("hot", hot.name(), difference));
         }
         LiveTable source = direction == Direction.ARCHIVE ? hot : archive;
         LiveTable target = direction == Direction.ARCHIVE ? archive : hot;
@@ -83,10 +69,7 @@ final class SchemaCheck {
             compare(source, target);
         }
         if (direction == Direction.RESTORE) {
-            checkPrivilege("archive", pair.archive(), "DELETE");
-            checkPrivilege("hot", pair.hot(), "INSERT");
-            checkPrivilege("holds", USAGE_ARCHIVE_HOLD, "INSERT");
-            checkTellsSweeps();
+            differences.addAll(new GrantCheck(tx, pair, direction).differencesToRestore());
         }
         differences.addAll(new LedgerCheck(tx, live.tables().subList(2, 5)).differences());
         if (hot == null || !differences.isEmpty()) {
@@ -99,15 +82,18 @@ final class SchemaCheck {
     private void checkSide(String side, Table<?> table, @Nullable LiveTable live) {
         String name = TableName.name(table);
         if (live == null) {
-            differ(side, name, "does not exist");
+            differ(side, name, "does not exist" + SqlFiles.toMake(name));
             return;
         }
         if (live.kind() != null) {
-            differ(side, name, "is " + live.kind() + "; it must be a permanent ordinary table");
+            differ(side, name, "is " + live.kind() + LiveTable.ORDINARY);
         }
         for (Field<?> column : table.fields()) {
             if (!live.columns().containsKey(column.getName())) {
-                differ(side, name, "lacks column " + column.getName() + ", which the generated code has");
+                differ(
+                        side,
+                        name,
+                        "lacks column " + column.getName() + ", which the generated code has; " + PAIR_OF_ONES_OWN);
             }
         }
         List<String> key = pair.key().stream().map(Field::getName).toList();
@@ -118,7 +104,7 @@ final class SchemaCheck {
                     "has no primary key or full unique index on exactly " + String.join(", ", key) + ", not null");
         }
         if (live.rowSecurity()) {
-            differ(side, name, "has row security that applies to this role: rows could be passed over unseen");
+            differ(side, name, LiveTable.ROW_SECURITY);
         }
     }
 
@@ -139,23 +125,9 @@ final class SchemaCheck {
                 differ(
                         "hot",
                         hot.name(),
-                        "column " + column.name() + " is " + column.type() + ", the generated code has " + generated);
+                        "column " + column.name() + " is " + column.type() + ", the generated code has " + generated
+                                + "; " + PAIR_OF_ONES_OWN);
             }
-        }
-    }
-
-    /** An operator without a schema is PostgreSQL's own, and values of a type that has others are compared as text. */
-    private void checkCondition(LiveTable hot) {
-        String condition = Jooq.configuration().dsl().renderInlined(pair.condition());
-        if (!condition.toLowerCase(Locale.ROOT).contains("operator(")) {
-            hot.columns().values().stream()
-                    .filter(column -> column.ownOperators() && condition.contains('"' + column.name() + '"'))
-                    .forEach(column -> differ(
-                            "hot",
-                            hot.name(),
-                            "column " + column.name() + " of the pair's condition is " + column.type()
-                                    + ", which has operators of its own; the condition must name them with their schema:"
-                                    + " OPERATOR(schema.=)"));
         }
     }
 
@@ -163,26 +135,34 @@ final class SchemaCheck {
         String side = sourceSide();
         source.triggers().stream()
                 .filter(LiveTable.Trigger::onDelete)
-                .forEach(trigger -> differ(side, source.name(), "has " + trigger.title() + ", which acts on DELETE"));
+                .forEach(trigger -> differ(
+                        side,
+                        source.name(),
+                        "has " + trigger.title() + ", which acts on DELETE; " + trigger.wayOut(source.name())));
         source.rules().stream()
                 .filter(LiveTable.Rule::onDelete)
-                .forEach(rule -> differ(side, source.name(), "has " + rule.title() + ", which acts on DELETE"));
+                .forEach(rule -> differ(
+                        side, source.name(), "has " + rule.title() + ", which acts on DELETE; drop or disable it"));
         for (LiveTable.Reference reference : source.references()) {
             String key = "is referenced by " + reference.name() + " of " + reference.table();
             if (reference.action() != null) {
                 differ(
                         side,
                         source.name(),
-                        key + " on delete " + reference.action() + ": moving a row would change other rows");
+                        key + " on delete " + reference.action()
+                                + ": moving a row would change other rows; it must be ON DELETE NO ACTION or RESTRICT");
             } else if (!reference.enforced()) {
                 differ(
                         side,
                         source.name(),
-                        key + ", which is not enforced in this session: a row that is moved would be missed there");
+                        key
+                                + ", which is not enforced in this session: a row that is moved would be missed there; enable"
+                                + " its triggers, or see session_replication_role");
             }
         }
         String refusal = source.published()
-                ? LedgerCheck.refusal(tx, "delete from only {0} where false", direction.source(pair))
+                ? LedgerCheck.refusal(
+                        tx, false, "delete from only {0} where false", TableName.qualified(direction.source(pair)))
                 : null;
         if (refusal != null) {
             differ(
@@ -202,14 +182,23 @@ final class SchemaCheck {
                         side,
                         target.name(),
                         "has " + trigger.title() + ", which "
-                                + (trigger.eachRow() ? "acts on each INSERT" : "can act on the rows of an INSERT")));
+                                + (trigger.eachRow() ? "acts on each INSERT; " : "can act on the rows of an INSERT; ")
+                                + trigger.wayOut(target.name())));
         target.rules().stream()
                 .filter(LiveTable.Rule::onInsert)
-                .forEach(rule -> differ(side, target.name(), "has " + rule.title() + ", which acts on each INSERT"));
+                .forEach(rule -> differ(
+                        side,
+                        target.name(),
+                        "has " + rule.title() + ", which acts on each INSERT; drop or disable it"));
         target.columns().values().stream()
                 .filter(LiveTable.Column::always)
                 .forEach(column -> differ(
-                        side, target.name(), "column " + column.name() + " is GENERATED ALWAYS: it takes no copy"));
+                        side,
+                        target.name(),
+                        "column " + column.name() + " is GENERATED ALWAYS: it takes no copy"
+                                + (direction == Direction.RESTORE
+                                        ? ""
+                                        : "; DROP EXPRESSION, or SET GENERATED BY DEFAULT where it is an identity")));
     }
 
     private void compare(LiveTable source, LiveTable target) {
@@ -256,44 +245,6 @@ final class SchemaCheck {
 
     private String targetSide() {
         return direction == Direction.ARCHIVE ? "archive" : "hot";
-    }
-
-    /** A role that may not restore is told so before it supersedes a sweep. */
-    private void checkPrivilege(String side, Table<?> table, String privilege) {
-        // On our own tables it is granted by column.
-        String of = table.equals(USAGE_ARCHIVE_HOLD) ? "any_column" : "table";
-        Boolean granted = tx.select(DSL.field(
-                        "has_" + of + "_privilege(to_regclass({0}), {1})",
-                        Boolean.class,
-                        TableName.regclass(table),
-                        DSL.val(privilege)))
-                .fetchSingle()
-                .value1();
-        if (Boolean.FALSE.equals(granted)) {
-            differ(
-                    side,
-                    TableName.name(table),
-                    "grants this role no " + privilege + "; "
-                            + (pair == UsageDetails.PAIR || table.equals(USAGE_ARCHIVE_HOLD)
-                                    ? "apply sql/06-restore-grants.sql for a role of its own"
-                                    : "grant it to a role of its own, as sql/06-restore-grants.sql does"));
-        }
-    }
-
-    /** A role that also archives loses it when sql/04-grants.sql is applied after sql/06-restore-grants.sql. */
-    private void checkTellsSweeps() {
-        Field<String> version = DSL.val(USAGE_ARCHIVE_SWEEP.HOLDS_VERSION.getName());
-        Boolean granted = tx.select(DSL.field(
-                        "coalesce(has_column_privilege(to_regclass({0}), {1}, 'UPDATE'), true)",
-                        Boolean.class, TableName.regclass(USAGE_ARCHIVE_SWEEP), version))
-                .fetchSingle()
-                .value1();
-        if (!granted) {
-            differ(
-                    "ledger",
-                    TableName.name(USAGE_ARCHIVE_SWEEP),
-                    "grants this role no UPDATE (holds_version); apply sql/06-restore-grants.sql for a role of its own");
-        }
     }
 
     private void differ(String side, String table, String difference) {

@@ -9,6 +9,7 @@ import org.jooq.Configuration;
 import org.jooq.DSLContext;
 import org.jooq.ExecuteContext;
 import org.jooq.ExecuteListener;
+import org.jooq.Results;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DefaultExecuteListenerProvider;
 import org.jspecify.annotations.Nullable;
@@ -23,6 +24,9 @@ import org.slf4j.LoggerFactory;
 final class Session implements AutoCloseable {
     private static final int VALIDATION_SECONDS = 2;
     private static final int BEGINNINGS = 20;
+    /** The catalog that the schema check reads is not like this before. */
+    private static final int OLDEST_SERVER = 15;
+
     private static final Logger log = LoggerFactory.getLogger(Session.class);
 
     /** Within a transaction, too, nobody hears of a fault but what may be told. */
@@ -43,6 +47,7 @@ final class Session implements AutoCloseable {
     private final Retry retry;
     private final Configuration jooq;
     private @Nullable Connection connection;
+    private @Nullable ServerSession server;
     private int serverVersion;
     private int networkTimeoutBefore;
     private boolean renewed;
@@ -63,16 +68,23 @@ final class Session implements AutoCloseable {
      * Opens a session whose statements {@code stop} can cancel.
      *
      * @param settings of which the retry timeout counts
-     * @throws ArchiveException if there is no connection to be had
+     * @throws ArchiveException if there is no connection to be had, or the server is too old
      */
     static Session open(ConnectionSource connections, ArchiveSettings settings, StopSignal stop) {
         Session session = new Session(connections, settings, stop);
         try {
             session.connect();
-            return session;
         } catch (SQLException | RuntimeException e) {
             throw new ArchiveException(noConnection(e), e);
         }
+        if (session.serverVersion < OLDEST_SERVER) {
+            session.close();
+            throw new ArchiveException(
+                    "The archiver needs PostgreSQL " + OLDEST_SERVER + " or later, and the server is PostgreSQL "
+                            + session.serverVersion,
+                    null);
+        }
+        return session;
     }
 
     /**
@@ -88,8 +100,11 @@ final class Session implements AutoCloseable {
             try {
                 return jooq.set(current).dsl().transactionResult(configuration -> {
                     limitAnswers(current, limits.answer());
-                    configuration.dsl().execute(limits.sql(serverVersion));
+                    Results limited = configuration.dsl().fetchMany(limits.sql(serverVersion));
                     begun[0] = true;
+                    if (server != null) {
+                        server.requireOwnStatements(limited);
+                    }
                     return work.apply(configuration.dsl());
                 });
             } catch (RuntimeException e) {
@@ -148,7 +163,7 @@ final class Session implements AutoCloseable {
         }
         RuntimeException bare = fault instanceof DataAccessException e ? BareFault.of(e) : fault;
         if (isValid(current) && !Faults.isOfConnection(bare)) {
-            return bare;
+            return Faults.isReadOnly(bare) && isStandby(current) ? new StandbyException(bare) : bare;
         }
         close();
         return Faults.isTransient(bare) ? bare : BareFault.ofLostConnection(bare);
@@ -228,6 +243,7 @@ final class Session implements AutoCloseable {
         }
         connection = opened;
         canceller.uses(opened);
+        server = new ServerSession(opened);
         return opened;
     }
 
@@ -252,6 +268,29 @@ final class Session implements AutoCloseable {
             return connection.isValid(VALIDATION_SECONDS);
         } catch (SQLException | RuntimeException e) {
             return false;
+        }
+    }
+
+    /** In a transaction of its own: the next one has to begin with its limits. */
+    private boolean isStandby(Connection current) {
+        try {
+            return jooq.set(current)
+                    .dsl()
+                    .transactionResult(configuration -> configuration
+                            .dsl()
+                            .fetchSingle("select pg_catalog.pg_is_in_recovery()")
+                            .get(0, Boolean.class));
+        } catch (RuntimeException e) {
+            return false;
+        }
+    }
+
+    /** A standby was asked to write. */
+    static final class StandbyException extends DataAccessException {
+        private static final long serialVersionUID = 1;
+
+        StandbyException(RuntimeException cause) {
+            super(String.valueOf(cause.getMessage()), cause);
         }
     }
 }

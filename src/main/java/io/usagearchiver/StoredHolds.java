@@ -229,7 +229,9 @@ final class StoredHolds {
     /** What keeps holds from being read at all. */
     static String unreadable(DataAccessException fault) {
         return "holds " + TableName.name(H) + " cannot be read: " + Faults.message(fault)
-                + (Faults.isOfColumns(fault) ? "; its columns must be as sql/02-ledger.sql has them" : "");
+                + (Faults.isMissing(fault) || Faults.isOfTypes(fault)
+                        ? "; its columns must be as sql/02-ledger.sql has them"
+                        : "");
     }
 
     /**
@@ -243,7 +245,7 @@ final class StoredHolds {
         try {
             holds = tried(tx, pair, read.get());
         } catch (DataAccessException e) {
-            if (Faults.isTransient(e) || Faults.isCancelled(e)) {
+            if (Faults.isPassing(e)) {
                 throw e;
             }
             throw drift(pair, List.of(unreadable(e)));

@@ -4,8 +4,13 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.jooq.DSLContext;
+import org.jooq.Field;
 import org.jooq.QueryPart;
+import org.jooq.Record;
+import org.jooq.Table;
 import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What lies around the tables and does not forbid a sweep, but slows it down, is slowed down by it, or keeps rows back.
@@ -104,11 +109,38 @@ final class Surroundings {
             where c.oid in (to_regclass({0}), to_regclass({1})) and o.option_name = 'autovacuum_enabled'
               and not cast(o.option_value as boolean)""";
 
-    private static final String READ_ONLY = """
-            select 'this server is a standby: a sweep needs the primary' where pg_is_in_recovery()
+    /** What refuses a row that the hot table took: unique indexes and exclusions beside the key, CHECKs that hot has not. */
+    private static final String STRICTER = """
+            select format('%s has unique index %s besides its key: rows that it refuses stay hot', i.indrelid::regclass,
+              i.indexrelid::regclass)
+            from pg_catalog.pg_index i
+            where i.indrelid = to_regclass({1}) and (i.indisunique or i.indisexclusion) and not coalesce((
+              select array_agg(a.attname::text order by a.attname) = (select array_agg(cast(k as text) order by cast(k as text)) from unnest({2}) as k)
+              from unnest(cast(i.indkey as smallint[])) with ordinality as p (attnum, place)
+              join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = p.attnum
+              where p.place <= i.indnkeyatts), false)
             union all
-            select 'sessions of this data source are read-only (default_transaction_read_only): a sweep fails until they are not'
-            where cast(current_setting('default_transaction_read_only') as boolean) and not pg_is_in_recovery()""";
+            select format('%s has CHECK %s, which %s has not: rows that it refuses stay hot', k.conrelid::regclass,
+              quote_ident(k.conname), to_regclass({0}))
+            from pg_catalog.pg_constraint k
+            where k.contype = 'c' and k.conrelid = to_regclass({1}) and not exists (
+              select from pg_catalog.pg_constraint h
+              where h.contype = 'c' and h.conrelid = to_regclass({0})
+                and pg_get_expr(h.conbin, h.conrelid) = pg_get_expr(k.conbin, k.conrelid))
+            order by 1""";
+
+    /** Of the sequence of a key of whole numbers: its name, whether it is known where it stands, and where. */
+    private static final String SEQUENCE = """
+            select s.oid::regclass::text as name, has_sequence_privilege(s.oid, 'SELECT, USAGE') as known,
+              case when has_sequence_privilege(s.oid, 'SELECT, USAGE') then
+                coalesce(pg_sequence_last_value(s.oid), q.seqstart - 1) end as value
+            from pg_catalog.pg_attribute a
+            join pg_catalog.pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = a.attrelid
+              and d.refobjsubid = a.attnum and d.classid = 'pg_class'::regclass and d.deptype in ('a', 'i')
+            join pg_catalog.pg_class s on s.oid = d.objid and s.relkind = 'S'
+            join pg_catalog.pg_sequence q on q.seqrelid = s.oid and q.seqincrement > 0
+            where a.attrelid = to_regclass({0}) and a.attname = {1}
+              and a.atttypid in ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)""";
 
     private Surroundings() {}
 
@@ -131,10 +163,10 @@ final class Surroundings {
         QueryPart open = DSL.val(thresholds.open().toString());
         QueryPart transactions = DSL.val(thresholds.transactions());
         List<String> warnings = new ArrayList<>();
-        warnings.addAll(read(tx, READ_ONLY));
         warnings.addAll(read(tx, TRIGGERS, hot, archive));
         warnings.addAll(read(tx, REFERENCES, hot, archive));
         warnings.addAll(read(tx, UNINDEXED, hot));
+        warnings.addAll(read(tx, STRICTER, hot, archive, Key.array(keys(pair))));
         warnings.addAll(read(tx, SESSIONS, open, transactions));
         warnings.addAll(read(tx, PREPARED, open));
         warnings.addAll(read(tx, SLOTS, transactions));
@@ -147,6 +179,54 @@ final class Surroundings {
     static boolean seesOtherSessions(DSLContext tx) {
         return tx.fetchSingle("select pg_has_role('pg_read_all_stats', 'USAGE')")
                 .get(0, Boolean.class);
+    }
+
+    /**
+     * Of a sequence that gives new rows keys which the archive has, as one does after a dump of another moment was restored:
+     * each of them would be in conflict. Where the role may not look at it, the hot table's own keys tell what they can.
+     *
+     * @param certain whether only a sequence is told of that the role may look at
+     */
+    static List<String> sequenceBehind(DSLContext tx, ArchivePair<?> pair, boolean certain) {
+        List<String> warnings = new ArrayList<>();
+        if (pair.key().size() > 1) {
+            return warnings;
+        }
+        for (Record sequence : tx.fetch(
+                SEQUENCE, TableName.regclass(pair.hot()), DSL.val(keys(pair).get(0)))) {
+            String name = sequence.get("name", String.class);
+            boolean known = sequence.get("known", Boolean.class);
+            if (certain && !known) {
+                continue;
+            }
+            Long archived = greatestKey(tx, pair, pair.archive());
+            Long last = known ? sequence.get("value", Long.class) : greatestKey(tx, pair, pair.hot());
+            if (archived == null || last == null || last >= archived) {
+                continue;
+            }
+            warnings.add(
+                    known
+                            ? "sequence " + name + " stands at " + last + ", behind the archive's largest key "
+                                    + archived
+                                    + ": new rows get keys that the archive has, and stay hot in conflict; SELECT setval("
+                                    + "'" + name.replace("'", "''") + "', " + archived + ")"
+                            : "the hot table's largest key " + last + " is less than the archive's, " + archived
+                                    + ": if sequence " + name + " stands there, new rows get keys that the archive has;"
+                                    + " GRANT SELECT ON SEQUENCE " + name + " TO " + GrantCheck.role(tx)
+                                    + " lets plan see it");
+        }
+        return warnings;
+    }
+
+    private static @Nullable Long greatestKey(DSLContext tx, ArchivePair<?> pair, Table<?> side) {
+        return tx.select(DSL.max(Key.of(side, pair).columns().get(0)).coerce(SQLDataType.BIGINT))
+                .from(TableName.only(side))
+                .fetchSingle()
+                .value1();
+    }
+
+    private static List<String> keys(ArchivePair<?> pair) {
+        return pair.key().stream().map(Field::getName).toList();
     }
 
     private static List<String> read(DSLContext tx, String sql, QueryPart... arguments) {

@@ -22,7 +22,7 @@ public final class SweepHistory {
     private final ConnectionSource connections;
     private final ArchiveSettings settings;
 
-    /** The history of a pair's sweeps; of the settings, only the timeouts count. */
+    /** The history of a pair's sweeps; of the settings, only the timeouts count: a transient fault is retried, too. */
     public SweepHistory(ArchivePair<?> pair, ConnectionSource connections, ArchiveSettings settings) {
         this.pair = pair;
         this.connections = connections;
@@ -42,7 +42,7 @@ public final class SweepHistory {
         }
         TransactionLimits limits = TransactionLimits.snapshot(settings, settings.statementTimeout());
         try (Session session = Session.open(connections, settings, new StopSignal())) {
-            return session.transaction(limits, tx -> newest(tx, pair, limit));
+            return session.retried(limits, tx -> newest(tx, pair, limit));
         } catch (DataAccessException e) {
             throw new ArchiveException("Could not read the ledger: " + Faults.message(e), e);
         }

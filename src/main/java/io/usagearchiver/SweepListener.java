@@ -2,7 +2,7 @@ package io.usagearchiver;
 
 /**
  * Hears of a sweep as it goes. Called on the sweep's thread, between transactions, so a slow listener slows the sweep;
- * one that throws is logged and never stops it.
+ * one that throws is logged and never stops it. Of the archiver's health it hears on another thread.
  */
 public interface SweepListener {
     /** The sweep's ledger row is open. */
@@ -22,4 +22,12 @@ public interface SweepListener {
      *     {@link SweepFailedException}, or else there was no connection to be had
      */
     default void sweepFailed(String table, ArchiveException fault) {}
+
+    /**
+     * The health of the table's archiver was read, which a node of a scheduler does once a minute from its start on, on a
+     * thread of its own. {@link Archiver} never does.
+     *
+     * @param table the hot table, as {@code schema.table}
+     */
+    default void healthRead(String table, Health health) {}
 }

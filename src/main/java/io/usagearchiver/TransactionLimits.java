@@ -96,7 +96,8 @@ record TransactionLimits(String mode, Duration statement, List<String> settings,
         return "set local statement_timeout = " + statement.toMillis() + "; set transaction " + mode + "; "
                 + all.stream()
                         .map(setting -> "pg_catalog.set_config(" + setting + ", true)")
-                        .collect(Collectors.joining(", ", "select ", ""));
+                        .collect(Collectors.joining(", ", "select ", ", pg_catalog.pg_backend_pid() as "))
+                + ServerSession.PID;
     }
 
     /**
@@ -132,8 +133,8 @@ record TransactionLimits(String mode, Duration statement, List<String> settings,
     }
 
     /**
-     * How long a restore counts as alive after a sign of life. It gives one before each page and with each batch; in between
-     * there is one statement, or attempts until it gives up, or a pause.
+     * How long a run counts as alive after a sign of life. A restore gives one before each page and with each batch, a sweep
+     * with each batch and ten times in so long; in between there is one statement, or attempts until it gives up, or a pause.
      */
     static Duration life(ArchiveSettings settings) {
         Duration pause = settings.pace().pauseAfter(settings.statementTimeout());

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
@@ -30,7 +31,6 @@ import org.jspecify.annotations.Nullable;
  * keys are merged by their indexes; no more of them than are listed ever come into memory. Immutable and thread-safe.
  */
 public final class Verifier {
-    private static final String INSUFFICIENT_PRIVILEGE = "42501";
     private static final UsageArchiveSweep L = USAGE_ARCHIVE_SWEEP;
     private static final UsageArchiveBaseline B = USAGE_ARCHIVE_BASELINE;
 
@@ -50,7 +50,7 @@ public final class Verifier {
     }
 
     /**
-     * Verifies.
+     * Verifies; from the beginning in another snapshot, after a transient fault.
      *
      * @param limit how long it may take; the snapshot is held, and dead rows are kept on disk, as long as it does
      * @param beforehand hears what is about to be read, before it is
@@ -63,9 +63,15 @@ public final class Verifier {
             throw new IllegalArgumentException("limit = " + limit + ": must be from 1 ms to 48 h");
         }
         long endNanos = System.nanoTime() + limit.toNanos();
-        try (Session session = Session.open(connections, settings, stop)) {
-            return session.transaction(
-                    TransactionLimits.snapshot(settings, limit), tx -> verify(tx, pair, beforehand, endNanos));
+        Duration retryTimeout = limit.compareTo(settings.retryTimeout()) < 0 ? limit : settings.retryTimeout();
+        AtomicBoolean told = new AtomicBoolean();
+        Consumer<Verification.Cost> once = cost -> {
+            if (!told.getAndSet(true)) {
+                beforehand.accept(cost);
+            }
+        };
+        try (Session session = Session.open(connections, settings.withRetryTimeout(retryTimeout), stop)) {
+            return session.retried(TransactionLimits.snapshot(settings, limit), tx -> verify(tx, pair, once, endNanos));
         } catch (DataAccessException e) {
             String why = Faults.isCancelled(e) && !stop.requested()
                     ? "not done within " + limit.toMillis() / 1000.0 + " s; nothing is known"
@@ -173,7 +179,7 @@ public final class Verifier {
                 return taken == 0 ? Optional.empty() : Optional.ofNullable(baseline(tx));
             });
         } catch (DataAccessException e) {
-            SQLException denied = INSUFFICIENT_PRIVILEGE.equals(e.sqlState()) ? e.getCause(SQLException.class) : null;
+            SQLException denied = Faults.isForbidden(e) ? e.getCause(SQLException.class) : null;
             String why = denied == null
                     ? Faults.message(e)
                     : denied.getMessage() + " (init takes it with a data source of the tables' owner)";

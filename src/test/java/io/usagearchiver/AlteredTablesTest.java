@@ -71,7 +71,7 @@ class AlteredTablesTest {
             ALTER TABLE ARC ALTER prompt_cached_token_count DROP DEFAULT, ALTER prompt_cached_token_count ADD GENERATED ALWAYS AS IDENTITY | archive public.ARC column prompt_cached_token_count is GENERATED ALWAYS
             ALTER TABLE HOT DROP operation; ALTER TABLE ARC DROP operation | lacks column operation
             ALTER TABLE HOT RENAME TO elsewhere; CREATE VIEW HOT AS TABLE elsewhere; GRANT ALL ON HOT TO PUBLIC | hot public.HOT is a view
-            ALTER TABLE ARC SET SCHEMA elsewhere | archive public.ARC does not exist
+            ALTER TABLE ARC SET SCHEMA elsewhere | archive public.ARC does not exist; apply sql/01-usage-tables.sql where no application makes it
             """)
     void a_sweep_ends_with_what_is_wrong_and_without_the_next_batch(String change, String difference) {
         db.execute("CREATE SCHEMA elsewhere");

@@ -73,7 +73,9 @@ class AnyPairTest {
                 paddedKey(),
                 keyOfAnExtension(),
                 keyOfSeveralSchemas(),
-                compositeKey());
+                compositeKey(),
+                arrayKey(),
+                keyWithAnArray());
     }
 
     private static AnyPair bigintIdentity() {
@@ -301,6 +303,32 @@ class AnyPairTest {
                 "code " + AnyPair.EXTENSIONS + ".code PRIMARY KEY, at timestamp, note text",
                 "SELECT ROW(CASE i % 2 WHEN 0 THEN 'A' ELSE 'a' END, i)::" + AnyPair.EXTENSIONS + ".code, " + AGE
                         + ", 'n' FROM generate_series(1, 43) i");
+    }
+
+    private static AnyPair arrayKey() {
+        ForeignTable hot = new ForeignTable("public", "groups");
+        TableField<Record, UUID[]> members = hot.column("members", SQLDataType.UUID.array());
+        TableField<Record, LocalDateTime> age = hot.column("at", SQLDataType.LOCALDATETIME);
+        return new AnyPair(
+                "an array of uuid",
+                ArchivePair.of(hot, hot.twin("public", "groups_archive"), members, age),
+                "members uuid[] PRIMARY KEY, at timestamp, note text",
+                "SELECT CASE i % 3 WHEN 0 THEN ARRAY[md5(i::text)::uuid] WHEN 1 THEN ARRAY[md5(i::text)::uuid, null]"
+                        + " ELSE ARRAY[[md5(i::text)::uuid], [md5('x')::uuid]] END, " + AGE
+                        + ", 'n' FROM generate_series(1, 43) i");
+    }
+
+    private static AnyPair keyWithAnArray() {
+        ForeignTable hot = new ForeignTable("public", "routes");
+        TableField<Record, Integer> tenant = hot.column("tenant", SQLDataType.INTEGER);
+        TableField<Record, String[]> path = hot.column("path", SQLDataType.VARCHAR.array());
+        TableField<Record, LocalDateTime> age = hot.column("at", SQLDataType.LOCALDATETIME);
+        return new AnyPair(
+                "integer and an array of texts, many rows of one age",
+                ArchivePair.of(hot, hot.twin("public", "routes_archive"), List.of(tenant, path), age),
+                "tenant integer, path varchar[], at timestamp, note text, PRIMARY KEY (tenant, path)",
+                "SELECT i / 9, ARRAY['a\\\"{,}' || i, '', 'NULL', null], CASE WHEN i <= 40 THEN timestamp '2021-03-14 02:00'"
+                        + " ELSE '2100-01-01' END, 'n' FROM generate_series(1, 43) i");
     }
 
     private static DataType<Object> typeOfOthers(String name) {

@@ -76,12 +76,9 @@ class OtherJvmTest {
         if (!content.isEmpty()) {
             Files.writeString(missing, content);
         }
-        Path config = directory.resolve("quartz.properties");
-        Files.writeString(
-                config,
-                Files.readString(Path.of("quartz.properties")).replace("localhost:5432/usage", "127.0.0.1:1/none"));
 
-        Ended run = java(List.of("-Dorg.jooq.settings=" + missing), Main.class, "sweep", "--config", config.toString());
+        Ended run =
+                java(List.of("-Dorg.jooq.settings=" + missing), Main.class, "sweep", "--config", config().toString());
 
         assertThat(run.exitCode()).as(run.output()).isEqualTo(1);
         assertThat(run.output())
@@ -90,7 +87,64 @@ class OtherJvmTest {
                 .doesNotContain("\tat ");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"sweep", "node"})
+    void a_jooq_that_is_too_old_is_told_in_a_sentence(String command) throws Exception {
+        Ended run = javaWithOlder("jooq", Main.class, command, "--config", config().toString());
+
+        assertThat(run.exitCode()).as(run.output()).isEqualTo(1);
+        assertThat(run.output())
+                .contains("The archiver needs jOOQ 3.19 or later, and there is jOOQ 3.18.22 on the class path")
+                .doesNotContain("\tat ");
+    }
+
+    @Test
+    void a_jooq_that_is_too_old_is_told_before_tables_of_the_archiver_are_used() throws Exception {
+        Ended run = javaWithOlder("jooq", WholeRun.class, db.url());
+
+        assertThat(run.exitCode()).as(run.output()).isEqualTo(1);
+        assertThat(run.output())
+                .contains("The archiver needs jOOQ 3.19 or later, and there is jOOQ 3.18.22 on the class path")
+                .doesNotContain("NoSuchMethodError");
+    }
+
+    @Test
+    void a_quartz_that_is_too_old_is_told_in_a_sentence() throws Exception {
+        Path config = config();
+        // It knows c3p0 only.
+        Files.writeString(config, Files.readString(config).replaceAll("(?m)^.*\\.provider = c3p0$", ""));
+
+        Ended run = javaWithOlder("quartz", Main.class, "node", "--config", config.toString());
+
+        assertThat(run.exitCode()).as(run.output()).isEqualTo(1);
+        assertThat(run.output())
+                .contains("The archiver needs Quartz 2.3 or later, and this is Quartz 2.2.3")
+                .doesNotContain("\tat ");
+    }
+
+    /** The sample, with a database that is not there. */
+    private Path config() throws IOException {
+        Path config = directory.resolve("quartz.properties");
+        Files.writeString(
+                config,
+                Files.readString(Path.of("quartz.properties")).replace("localhost:5432/usage", "127.0.0.1:1/none"));
+        return config;
+    }
+
+    /** With a library of the host in an older version, from {@code target/older}. */
+    private Ended javaWithOlder(String library, Class<?> main, String... arguments)
+            throws IOException, InterruptedException {
+        Path jar = Path.of("target", "older", library + ".jar");
+        assertThat(jar).as("what the build has copied there").exists();
+        return java(jar + File.pathSeparator, List.of(), main, arguments);
+    }
+
     private Ended java(List<String> options, Class<?> main, String... arguments)
+            throws IOException, InterruptedException {
+        return java("", options, main, arguments);
+    }
+
+    private Ended java(String classPath, List<String> options, Class<?> main, String... arguments)
             throws IOException, InterruptedException {
         Path output = directory.resolve("output");
         List<String> command = new ArrayList<>(List.of(
@@ -101,7 +155,7 @@ class OtherJvmTest {
                 "-Dorg.jooq.no-logo=true",
                 "-Dorg.jooq.no-tips=true",
                 "-cp",
-                directory + File.pathSeparator + System.getProperty("java.class.path")));
+                classPath + directory + File.pathSeparator + System.getProperty("java.class.path")));
         command.addAll(options);
         command.add(main.getName());
         Stream.of(arguments).forEach(command::add);

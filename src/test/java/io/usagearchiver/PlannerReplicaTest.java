@@ -1,6 +1,7 @@
 package io.usagearchiver;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.usagearchiver.testing.ReplicatedServer;
@@ -28,8 +29,15 @@ class PlannerReplicaTest {
             return backlog != null && backlog.rows() == 42;
         });
         Plan onReplica = plan(server::connectAsArchiverToReplica, LOW);
-        assertThat(onReplica.allowsSweep()).isTrue();
-        assertThat(onReplica.warnings()).contains("this server is a standby: a sweep needs the primary");
+        assertThat(onReplica.verdict()).isEqualTo(Plan.Verdict.REFUSED);
+        assertThat(onReplica.schemaDifferences())
+                .containsExactly("this server is a standby: the data source must be of the primary, which"
+                        + " targetServerType=primary in its URL finds among several hosts");
+        assertThatThrownBy(() -> Archiver.builder(UsageDetails.PAIR, server::connectAsArchiverToReplica)
+                        .build()
+                        .sweep())
+                .isInstanceOf(SchemaDriftException.class)
+                .hasMessageContaining("this server is a standby");
 
         server.pauseReplay();
         server.execute("INSERT INTO model_usage_details_archive TABLE model_usage_details");

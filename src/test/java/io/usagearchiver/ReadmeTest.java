@@ -2,6 +2,7 @@ package io.usagearchiver;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagearchiver.quartz.PluginSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,7 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * A block of README.md under a comment {@code <!-- FILE#TAG -->} is what stands in that file between {@code tag::TAG[]} and
+ * A block of README.md or docs under a comment {@code <!-- FILE#TAG -->} is what stands in that file between {@code tag::TAG[]} and
  * {@code end::TAG[]}, without the indentation, and with the versions that Maven fills in. The files are those of the consumers'
  * builds.
  */
@@ -48,8 +49,23 @@ class ReadmeTest {
                 .containsExactlyInAnyOrderElementsOf(marked);
     }
 
+    @Test
+    void the_page_on_gpustack_names_the_variables_that_count() throws IOException {
+        assertThat(Files.readString(Path.of("docs/beside-gpustack.md")))
+                .contains(
+                        PluginSettings.RETENTION_MONTHS_VARIABLE + "=1200",
+                        PluginSettings.OWN_RETENTION_MONTHS_VARIABLE + "=13",
+                        PluginSettings.OWN_CRON_VARIABLE,
+                        PluginSettings.OWN_BATCH_SIZE_VARIABLE,
+                        PluginSettings.CRON_VARIABLE);
+    }
+
     private static List<MatchResult> blocks() throws IOException {
-        return BLOCK.matcher(Files.readString(Path.of("README.md"))).results().toList();
+        List<MatchResult> blocks = new ArrayList<>();
+        for (String file : List.of("README.md", "docs/beside-gpustack.md")) {
+            BLOCK.matcher(Files.readString(Path.of(file))).results().forEach(blocks::add);
+        }
+        return blocks;
     }
 
     private static String excerpt(Path file, String tag) throws IOException {

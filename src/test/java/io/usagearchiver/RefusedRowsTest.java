@@ -81,7 +81,7 @@ class RefusedRowsTest {
             26000 | PgBouncer
             28000 |
             3F000 |
-            42501 | apply sql/04-grants.sql
+            42501 | GRANT it to the role
             42703 | is missing or was altered
             42P01 | search_path = pg_catalog
             53100 | make room

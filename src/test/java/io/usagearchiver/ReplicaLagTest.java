@@ -143,9 +143,7 @@ class ReplicaLagTest {
     void a_role_that_may_not_look_at_replicas_is_told_what_it_lacks_and_nothing_moves() {
         server.execute("REVOKE pg_monitor FROM " + TestDatabase.ARCHIVER);
         Archiver archiver = archiver(SETTINGS);
-        String told =
-                "maxReplicaLag is set, but role usage_archiver may not see how far replicas are: GRANT pg_monitor TO"
-                        + " usage_archiver";
+        String told = "rights are missing: GRANT pg_monitor TO usage_archiver (maxReplicaLag asks for it)";
 
         assertThatExceptionOfType(SchemaDriftException.class)
                 .isThrownBy(archiver::checkSchema)

@@ -352,17 +352,17 @@ class RestoreTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            CREATE TRIGGER t BEFORE INSERT ON HOT FOR EACH ROW EXECUTE FUNCTION f() | hot public.HOT has trigger t, which acts on each INSERT
-            CREATE RULE r AS ON INSERT TO HOT DO INSTEAD NOTHING | hot public.HOT has rule r, which acts on each INSERT
-            CREATE TRIGGER t BEFORE DELETE ON ARC FOR EACH ROW EXECUTE FUNCTION f() | archive public.ARC has trigger t, which acts on DELETE
-            CREATE RULE r AS ON DELETE TO ARC DO INSTEAD NOTHING | archive public.ARC has rule r, which acts on DELETE
+            CREATE TRIGGER t BEFORE INSERT ON HOT FOR EACH ROW EXECUTE FUNCTION f() | hot public.HOT has trigger t, which acts on each INSERT; drop or disable it
+            CREATE RULE r AS ON INSERT TO HOT DO INSTEAD NOTHING | hot public.HOT has rule r, which acts on each INSERT; drop or disable it
+            CREATE TRIGGER t BEFORE DELETE ON ARC FOR EACH ROW EXECUTE FUNCTION f() | archive public.ARC has trigger t, which acts on DELETE; drop or disable it
+            CREATE RULE r AS ON DELETE TO ARC DO INSTEAD NOTHING | archive public.ARC has rule r, which acts on DELETE; drop or disable it
             ALTER TABLE HOT ALTER id DROP DEFAULT, ALTER id ADD GENERATED ALWAYS AS IDENTITY | hot public.HOT column id is GENERATED ALWAYS: it takes no copy
             ALTER TABLE HOT DROP operation, ADD operation varchar(32) GENERATED ALWAYS AS ('x') STORED | hot public.HOT column operation is GENERATED ALWAYS: it takes no copy
             ALTER TABLE HOT ALTER operation SET NOT NULL | hot public.HOT column operation is NOT NULL (archive: null allowed)
             ALTER TABLE HOT ALTER operation TYPE varchar(16) | hot public.HOT column operation is character varying(16) (archive: character varying(32))
             ALTER TABLE ARC ADD extra int | hot public.HOT lacks column extra (archive: integer)
             ALTER TABLE HOT ADD extra int | archive public.ARC lacks column extra (hot: integer)
-            CREATE TABLE bill (usage_id int REFERENCES ARC ON DELETE CASCADE) | archive public.ARC is referenced by bill_usage_id_fkey of public.bill on delete cascade: moving a row would change other rows
+            CREATE TABLE bill (usage_id int REFERENCES ARC ON DELETE CASCADE) | archive public.ARC is referenced by bill_usage_id_fkey of public.bill on delete cascade: moving a row would change other rows; it must be ON DELETE NO ACTION or RESTRICT
             """)
     void tables_between_which_a_row_could_be_lost_on_its_way_back_are_refused(String change, String difference) {
         db.execute("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'");

@@ -79,7 +79,7 @@ class SessionSettingsTest {
     void a_role_that_may_not_write_is_left_so() throws SQLException {
         set("default_transaction_read_only = on");
 
-        assertThatExceptionOfType(SweepFailedException.class)
+        assertThatExceptionOfType(SchemaDriftException.class)
                 .isThrownBy(() -> Archiver.builder(UsageDetails.PAIR, db.archiver())
                         .build()
                         .sweep())

@@ -7,6 +7,7 @@ import io.usagearchiver.testing.TestDatabase;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
+import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.util.ArrayList;
@@ -47,6 +48,50 @@ class SessionTest {
         for (Connection connection : opened) {
             assertThat(connection.isClosed()).isTrue();
         }
+    }
+
+    /** As behind a pooler in transaction mode. Its own statements are not there, and others may be under their names. */
+    @ParameterizedTest
+    @CsvSource({"5, true", "0, false"})
+    void a_connection_that_is_led_to_prepared_statements_of_others_is_refused(int prepareThreshold, boolean refused)
+            throws SQLException {
+        UsageRows rows = new UsageRows(db);
+        rows.replaceWithExpired(100);
+        String url = db.url() + "?prepareThreshold=" + prepareThreshold;
+        try (Connection one = DriverManager.getConnection(url, TestDatabase.ARCHIVER, TestDatabase.ARCHIVER);
+                Connection other = DriverManager.getConnection(url, TestDatabase.ARCHIVER, TestDatabase.ARCHIVER)) {
+            Archiver archiver = Archiver.builder(UsageDetails.PAIR, () -> taking(one, other))
+                    .settings(ArchiveSettings.defaults().withBatchSize(10))
+                    .build();
+
+            if (refused) {
+                assertThatThrownBy(archiver::sweep)
+                        .isInstanceOf(SweepFailedException.class)
+                        .hasMessageContaining("prepared statements of other clients")
+                        .hasMessageContaining("prepareThreshold=0 in the URL of each client");
+            } else {
+                assertThat(archiver.sweep().rowsMoved()).isEqualTo(100);
+            }
+        }
+        rows.assertMoved("id <= (SELECT rows_moved FROM usage_archive_sweep)");
+    }
+
+    /** A connection whose transactions are those of several sessions, in turns. */
+    private static Connection taking(Connection... sessions) {
+        int[] turn = {0};
+        return (Connection) Proxy.newProxyInstance(
+                SessionTest.class.getClassLoader(), new Class<?>[] {Connection.class}, (self, method, args) -> {
+                    if (method.getName().equals("setAutoCommit") && args[0].equals(false)) {
+                        turn[0]++;
+                    }
+                    try {
+                        return method.getName().equals("close")
+                                ? null
+                                : method.invoke(sessions[turn[0] % sessions.length], args);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
     }
 
     private static Connection without(String name, Connection connection, boolean runtimeException) {

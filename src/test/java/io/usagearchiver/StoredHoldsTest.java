@@ -176,7 +176,7 @@ class StoredHoldsTest {
         rows.replaceWithExpired(1);
         db.execute("REVOKE SELECT ON usage_archive_hold FROM " + TestDatabase.ARCHIVER);
         assertThatThrownBy(() -> rows.archiver().build().sweep())
-                .hasMessageContainingAll("permission denied for table usage_archive_hold", "04-grants.sql")
+                .hasMessageContainingAll("GRANT SELECT ON public.usage_archive_hold", "04-grants.sql")
                 .hasMessageNotContaining("its columns must be");
     }
 

@@ -9,12 +9,12 @@ import java.sql.SQLException;
 import java.sql.Statement;
 
 /** Real connections, which tell of each statement, and of COMMIT, before it is sent. */
-record TappedConnections(ConnectionSource source, Tap tap) implements ConnectionSource {
+public record TappedConnections(ConnectionSource source, Tap tap) implements ConnectionSource {
     /** What is told for the end of a transaction. */
-    static final String COMMIT = "commit";
+    public static final String COMMIT = "commit";
 
     /** Hears of statements. */
-    interface Tap {
+    public interface Tap {
         /** A statement is about to be sent through a connection. */
         void before(String sql, Connection connection) throws SQLException;
     }
@@ -43,7 +43,7 @@ record TappedConnections(ConnectionSource source, Tap tap) implements Connection
     }
 
     /** One connection for all sweeps, as a pool of one: closing it gives it back. */
-    static ConnectionSource keptOpen(Connection connection) {
+    public static ConnectionSource keptOpen(Connection connection) {
         return () -> proxy(
                 Connection.class,
                 (self, method, args) -> method.getName().equals("close") ? null : call(connection, method, args));

@@ -10,19 +10,19 @@ import java.time.Duration;
  * All that the library does, once, on 40 expired rows with the ids 1 to 40 and three that are not expired; and what has to
  * come of it. Also a program, for a JVM of its own.
  */
-final class WholeRun {
+public final class WholeRun {
     private static final ArchiveSettings SETTINGS = ArchiveSettings.defaults().withBatchSize(7);
 
     private final ConnectionSource archiver;
     private final ConnectionSource restorer;
 
-    WholeRun(ConnectionSource archiver, ConnectionSource restorer) {
+    public WholeRun(ConnectionSource archiver, ConnectionSource restorer) {
         this.archiver = archiver;
         this.restorer = restorer;
     }
 
     /** Makes the rows, with letters beyond ASCII, a backslash and what many a type is made of. */
-    static void insertRows(TestDatabase db) {
+    public static void insertRows(TestDatabase db) {
         db.execute(
                 "ALTER TABLE model_usage_details ADD raw bytea, ADD f float8, ADD v interval, ADD x xml, ADD z timestamptz;"
                         + " ALTER TABLE model_usage_details_archive ADD raw bytea, ADD f float8, ADD v interval, ADD x xml,"
@@ -45,7 +45,7 @@ final class WholeRun {
                 .run();
     }
 
-    void run() {
+    public void run() {
         Archiver sweeps = Archiver.builder(UsageDetails.PAIR, archiver)
                 .settings(SETTINGS)
                 .node("Knoten Größe")
@@ -87,7 +87,7 @@ final class WholeRun {
     }
 
     /** Asserts that each row is where it has to be after the run, unchanged. */
-    static void assertDone(TestDatabase db) {
+    public static void assertDone(TestDatabase db) {
         String row = "SELECT row::text FROM %s AS row ORDER BY id";
         assertThat(db.strings(row.formatted("model_usage_details_archive")))
                 .isEqualTo(db.strings(row.formatted("(SELECT * FROM original WHERE id BETWEEN 11 AND 40)")));

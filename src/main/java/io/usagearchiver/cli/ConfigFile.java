@@ -2,14 +2,19 @@ package io.usagearchiver.cli;
 
 import io.usagearchiver.quartz.ArchivePlugin;
 import io.usagearchiver.quartz.PluginSettings;
+import io.usagearchiver.quartz.Variables;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -30,15 +35,24 @@ final class ConfigFile {
     private static final String PLUGIN = StdSchedulerFactory.PROP_PLUGIN_PREFIX + ".";
     private static final String DATA_SOURCE = StdSchedulerFactory.PROP_DATASOURCE_PREFIX + ".";
     private static final String JOB_STORE = StdSchedulerFactory.PROP_JOB_STORE_PREFIX + ".";
+    private static final String JOB_STORE_DATA_SOURCE = JOB_STORE + "dataSource";
     private static final Pattern VARIABLE = Pattern.compile("\\$\\{([^}]*)}");
 
     private final Path path;
     private final Properties properties;
+    /** By the names of properties, the environment variables that are in their values. */
+    private final Map<String, String> variables;
+
     private final Function<String, @Nullable String> environment;
 
-    private ConfigFile(Path path, Properties properties, Function<String, @Nullable String> environment) {
+    private ConfigFile(
+            Path path,
+            Properties properties,
+            Map<String, String> variables,
+            Function<String, @Nullable String> environment) {
         this.path = path;
         this.properties = properties;
+        this.variables = variables;
         this.environment = environment;
     }
 
@@ -57,15 +71,17 @@ final class ConfigFile {
         } catch (IOException | IllegalArgumentException e) {
             throw new BadSettingsException("Cannot read " + path + ": " + e);
         }
+        Map<String, String> variables = new TreeMap<>();
         properties.replaceAll((name, value) -> VARIABLE.matcher((String) value).replaceAll(match -> {
             String found = environment.apply(match.group(1));
             if (found == null) {
                 throw new BadSettingsException(path + ": " + name + " needs the environment variable " + match.group(1)
                         + ", which is not set");
             }
+            variables.merge((String) name, match.group(), (one, other) -> one + ", " + other);
             return Matcher.quoteReplacement(found);
         }));
-        return new ConfigFile(path, properties, environment);
+        return new ConfigFile(path, properties, variables, environment);
     }
 
     /** All properties, for a scheduler. */
@@ -88,6 +104,61 @@ final class ConfigFile {
      * @throws BadSettingsException for the first bad one
      */
     PluginSettings archiver(@Nullable String plugin, Map<String, String> overrides) {
+        return archiver(plugin, overrides, new ArrayList<>());
+    }
+
+    /**
+     * The same, with where they come from.
+     *
+     * @param origins gets the settings that are not the defaults, each with where it was set
+     */
+    PluginSettings archiver(@Nullable String plugin, Map<String, String> overrides, List<String> origins) {
+        String name = archiverName(plugin);
+        Map<String, String> values = withPrefix(PLUGIN + name + ".");
+        values.remove("class");
+        UnaryOperator<String> origin =
+                key -> overrides.containsKey(key) ? "--set " + key : origin(PLUGIN + name + "." + key);
+        values.putAll(overrides);
+        values.forEach((key, value) -> origins.add(origin.apply(key) + " = '" + value.strip() + "'"));
+        try {
+            PluginSettings settings = PluginSettings.parse(values, origin, variable -> {
+                String value = environment.apply(variable);
+                if (value != null) {
+                    origins.add("environment variable " + variable + " = '" + value.strip() + "'");
+                }
+                return value;
+            });
+            requireDataSource(settings.dataSource());
+            return settings;
+        } catch (IllegalArgumentException e) {
+            throw new BadSettingsException(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** Tells which settings that {@link #archiver} gave come from the environment, and what of it may not be meant. */
+    void tellOfVariables(
+            PluginSettings settings, @Nullable String plugin, Map<String, String> overrides, PrintWriter out) {
+        used(settings, plugin, overrides)
+                .forEach((setting, variable) -> out.println(setting + " is from the environment variable " + variable));
+        warnOfVariables(settings, plugin, overrides, out);
+    }
+
+    /** Tells only what may not be meant. */
+    void warnOfVariables(
+            PluginSettings settings, @Nullable String plugin, Map<String, String> overrides, PrintWriter out) {
+        Variables.warnings(settings, used(settings, plugin, overrides))
+                .forEach(warning -> out.println("WARNING: " + warning));
+        out.flush();
+    }
+
+    private Map<String, String> used(PluginSettings settings, @Nullable String plugin, Map<String, String> overrides) {
+        Set<String> given =
+                new HashSet<>(withPrefix(PLUGIN + archiverName(plugin) + ".").keySet());
+        given.addAll(overrides.keySet());
+        return Variables.used(settings, given, environment);
+    }
+
+    private String archiverName(@Nullable String plugin) {
         SortedSet<String> names = archiverNames();
         if (plugin == null && names.size() > 1) {
             throw new BadSettingsException(path + " has several archivers; name one with --plugin: " + names);
@@ -96,18 +167,12 @@ final class ConfigFile {
         if (!names.contains(name)) {
             throw new BadSettingsException(path + " has no archiver " + name + "; it has " + names);
         }
-        Map<String, String> values = withPrefix(PLUGIN + name + ".");
-        values.remove("class");
-        UnaryOperator<String> origin =
-                key -> overrides.containsKey(key) ? "--set " + key : path + ": " + PLUGIN + name + "." + key;
-        values.putAll(overrides);
-        try {
-            PluginSettings settings = PluginSettings.parse(values, origin, environment);
-            requireDataSource(settings.dataSource());
-            return settings;
-        } catch (IllegalArgumentException e) {
-            throw new BadSettingsException(String.valueOf(e.getMessage()));
-        }
+        return name;
+    }
+
+    private String origin(String property) {
+        String of = variables.get(property);
+        return path + ": " + property + (of == null ? "" : " (" + of + ")");
     }
 
     /**
@@ -151,18 +216,25 @@ final class ConfigFile {
         return FileDataSource.open(name, withPrefix(DATA_SOURCE + name + "."));
     }
 
+    /** The name of the job store's data source; null if the jobs are not in a database. */
+    @Nullable
+    String jobStoreDataSource() {
+        String name = properties.getProperty(JOB_STORE_DATA_SOURCE);
+        return name == null ? null : name.strip();
+    }
+
     /**
      * What a scheduler needs that fires nothing, but reads and changes what is in the job store.
      *
      * @throws BadSettingsException if the job store is not in a database
      */
     Properties jobStore() {
-        String dataSource = JOB_STORE + "dataSource";
-        String name = properties.getProperty(dataSource);
+        String name = jobStoreDataSource();
         if (name == null) {
-            throw new BadSettingsException(path + " has no " + dataSource + ": its jobs are not in a database");
+            throw new BadSettingsException(
+                    path + " has no " + JOB_STORE_DATA_SOURCE + ": its jobs are not in a database");
         }
-        requireDataSource(name.strip());
+        requireDataSource(name);
         Properties found = new Properties();
         for (String prefix : List.of(JOB_STORE, DATA_SOURCE)) {
             withPrefix(prefix).forEach((key, value) -> found.setProperty(prefix + key, value));

@@ -4,6 +4,9 @@ import io.usagearchiver.ArchiveException;
 import io.usagearchiver.SchemaDriftException;
 import java.io.PrintWriter;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
+import java.sql.SQLException;
+import org.jspecify.annotations.Nullable;
 import org.quartz.SchedulerException;
 import picocli.CommandLine;
 import picocli.CommandLine.MissingParameterException;
@@ -39,11 +42,13 @@ final class FaultReport {
             err.println(fault.getMessage());
             return ExitCode.BAD_USAGE;
         }
-        if (fault instanceof SchemaDriftException) {
+        if (fault instanceof SchemaDriftException drift) {
             err.println(fault.getMessage());
-            err.println(
-                    "'usage-archiver init' creates what is missing, with --restore-role also the grants for restores, and"
-                            + " changes nothing that is there.");
+            if (drift.differences().stream().anyMatch(FaultReport::isMendedByInit)) {
+                err.println(
+                        "'usage-archiver init' creates what is missing, with --role and --restore-role also the grants, and"
+                                + " changes nothing that is there.");
+            }
             return ExitCode.FAULT;
         }
         if (fault instanceof ArchiveException) {
@@ -51,12 +56,34 @@ final class FaultReport {
             return ExitCode.FAULT;
         }
         if (fault instanceof SchedulerException) {
+            String hint = isConflict(fault)
+                    ? " (on a standby, hot_standby_feedback = on there, or a longer max_standby_streaming_delay, helps)"
+                    : "";
             err.println(
                     fault.getCause() == null
                             ? fault.getMessage()
-                            : fault.getMessage() + ": " + RootCause.message(fault));
+                            : fault.getMessage() + ": " + RootCause.message(fault) + hint);
             return ExitCode.FAULT;
         }
         throw fault;
+    }
+
+    /** Whether it is one of the files that {@code init} applies which is missing. */
+    private static boolean isMendedByInit(String difference) {
+        return difference.contains("apply sql/0") || difference.contains("(sql/0");
+    }
+
+    /** Whether a standby's replay, or another transaction, ended a statement that may succeed in another moment. */
+    static boolean isConflict(Throwable fault) {
+        SQLException database = sqlException(fault);
+        return database != null && "40001".equals(database.getSQLState());
+    }
+
+    private static @Nullable SQLException sqlException(Throwable fault) {
+        SQLException innermost = null;
+        for (Throwable cause = fault; cause != null; cause = cause.getCause()) {
+            innermost = cause instanceof SQLException e ? e : innermost;
+        }
+        return innermost;
     }
 }

@@ -78,7 +78,7 @@ final class InitCommand extends ArchiverCommand {
                 : file.archiver(options.plugin(), Map.of()).dataSource();
         try (FileDataSource connections = file.dataSource(name)) {
             SchemaInstaller installer = new SchemaInstaller(role, restoreRole, withUsageTables, withQuartzTables);
-            print(String.join("\n", installer.create(connections, file.schedulerName())));
+            print(String.join("\n", installer.create(connections, name, file.schedulerName())));
             archivers.stream()
                     .map(settings -> SchemaInstaller.baseline(settings.pair(), connections))
                     .flatMap(Optional::stream)

@@ -24,6 +24,8 @@ import picocli.CommandLine.Option;
         },
         exitCodeList = {"0:Done.", "1:A fault.", "2:Bad usage or settings, or there is no such job; nothing was done."})
 final class JobsCommand extends ArchiverCommand {
+    private static final int ATTEMPTS = 20;
+
     private static final List<String> HEADINGS =
             List.of("JOB", "TABLE", "DATA SOURCE", "MONTHS", "NEXT FIRING (UTC)", "PLUGIN");
     private static final List<Integer> RIGHT = List.of(3);
@@ -51,12 +53,29 @@ final class JobsCommand extends ArchiverCommand {
         }
         Scheduler scheduler = new StdSchedulerFactory(file.jobStore()).getScheduler();
         try {
-            List<StoredJob> jobs = StoredJob.all(scheduler);
+            String dataSource = file.jobStoreDataSource();
+            if (remove != null && dataSource != null) {
+                Standby.refuse(dataSource);
+            }
+            List<StoredJob> jobs = read(scheduler);
             print(remove == null ? text(jobs, plugins) : remove(scheduler, jobs, remove));
         } finally {
             scheduler.shutdown();
         }
         return 0;
+    }
+
+    /** Each statement has a snapshot of its own, so that a standby's replay soon lets one of them through. */
+    private static List<StoredJob> read(Scheduler scheduler) throws SchedulerException {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                return StoredJob.all(scheduler);
+            } catch (SchedulerException e) {
+                if (attempt == ATTEMPTS || !FaultReport.isConflict(e)) {
+                    throw e;
+                }
+            }
+        }
     }
 
     private static String remove(Scheduler scheduler, List<StoredJob> jobs, String name) throws SchedulerException {

@@ -2,22 +2,26 @@ package io.usagearchiver.cli;
 
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
-import io.usagearchiver.Archiver;
+import io.usagearchiver.ArchiveException;
+import io.usagearchiver.Health;
 import io.usagearchiver.metrics.SweepMetrics;
+import io.usagearchiver.quartz.ArchiverHealth;
 import io.usagearchiver.quartz.PluginSettings;
 import io.usagearchiver.quartz.SweepListeners;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.quartz.JobExecutionContext;
 import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
 import org.quartz.impl.StdSchedulerFactory;
-import org.quartz.utils.DBConnectionManager;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
@@ -32,7 +36,7 @@ import picocli.CommandLine.Option;
         },
         exitCodeList = {
             "0:Ended by a signal, within 5 s.",
-            "1:The scheduler did not start.",
+            "1:The scheduler did not start, or a data source is a standby's.",
             "2:Bad usage or settings; nothing was done."
         })
 final class NodeCommand extends ArchiverCommand {
@@ -61,18 +65,24 @@ final class NodeCommand extends ArchiverCommand {
     @Override
     public Integer call() throws SchedulerException, InterruptedException {
         ConfigFile file = option.read(context().environment());
-        Map<String, PluginSettings> archivers = file.archivers();
+        Map<String, PluginSettings> settings = file.archivers();
+        Set<String> archivers = settings.keySet();
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         SweepMetrics metrics = new SweepMetrics(registry);
-        List<NodeHealth> health = new ArrayList<>();
-        archivers.forEach((name, settings) -> health.add(new NodeHealth(name, archiver(settings))));
-        try (StatusServer server = serve(registry, health)) {
+        AtomicReference<@Nullable Scheduler> made = new AtomicReference<>();
+        try (StatusServer server = serve(registry, () -> health(made.get(), archivers))) {
             CountDownLatch signal = new CountDownLatch(1);
             Scheduler scheduler = new StdSchedulerFactory(file.properties()).getScheduler();
-            for (NodeHealth archiver : health) {
-                SweepListeners.add(scheduler, archiver.name(), metrics);
-                SweepListeners.add(scheduler, archiver.name(), archiver);
+            for (String archiver : archivers) {
+                SweepListeners.add(scheduler, archiver, metrics);
             }
+            try {
+                refuseStandbys(file, settings);
+            } catch (ArchiveException e) {
+                scheduler.shutdown();
+                throw e;
+            }
+            made.set(scheduler);
             context().termination().onSignal(signal::countDown);
             if (server != null) {
                 print("Serving " + server.url() + "/metrics and " + server.url() + "/health");
@@ -90,6 +100,17 @@ final class NodeCommand extends ArchiverCommand {
         return 0;
     }
 
+    /** There, Quartz would go on for ever without a job. */
+    private static void refuseStandbys(ConfigFile file, Map<String, PluginSettings> archivers) {
+        Set<String> dataSources = new TreeSet<>();
+        archivers.values().forEach(settings -> dataSources.add(settings.dataSource()));
+        String jobStore = file.jobStoreDataSource();
+        if (jobStore != null) {
+            dataSources.add(jobStore);
+        }
+        dataSources.forEach(Standby::refuse);
+    }
+
     /** A shutdown does so as well, but where a sweep is on each thread, Quartz waits for a free one before it says that it begins. */
     private static void stopSweeps(Scheduler scheduler) throws SchedulerException {
         for (JobExecutionContext job : scheduler.getCurrentlyExecutingJobs()) {
@@ -97,7 +118,23 @@ final class NodeCommand extends ArchiverCommand {
         }
     }
 
-    private @Nullable StatusServer serve(PrometheusMeterRegistry registry, List<NodeHealth> health) {
+    private static Map<String, Health> health(@Nullable Scheduler scheduler, Set<String> archivers) {
+        Map<String, Health> health = new LinkedHashMap<>();
+        for (String archiver : archivers) {
+            try {
+                health.put(
+                        archiver,
+                        scheduler == null
+                                ? Health.of(Health.Status.NO_ANSWER, "the node is starting")
+                                : ArchiverHealth.read(scheduler, archiver));
+            } catch (SchedulerException e) {
+                health.put(archiver, Health.of(Health.Status.NO_ANSWER, String.valueOf(e.getMessage())));
+            }
+        }
+        return health;
+    }
+
+    private @Nullable StatusServer serve(PrometheusMeterRegistry registry, Supplier<Map<String, Health>> health) {
         if (port == null) {
             if (address != null) {
                 throw new BadSettingsException("--metrics-address needs --metrics-port as well");
@@ -114,12 +151,5 @@ final class NodeCommand extends ArchiverCommand {
         } catch (UnknownHostException e) {
             throw new BadSettingsException("--metrics-address " + address + ": there is no such address");
         }
-    }
-
-    private static Archiver archiver(PluginSettings settings) {
-        return Archiver.builder(
-                        settings.pair(), () -> DBConnectionManager.getInstance().getConnection(settings.dataSource()))
-                .settings(settings.archive())
-                .build();
     }
 }

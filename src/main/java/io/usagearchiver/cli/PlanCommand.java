@@ -5,6 +5,8 @@ import io.usagearchiver.Planner;
 import io.usagearchiver.StopSignal;
 import io.usagearchiver.quartz.PluginSettings;
 import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
 import org.quartz.SchedulerException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -19,9 +21,13 @@ import picocli.CommandLine.Option;
                     + " down. Works on a standby and on a read-only database, too, with the rights of a sweep or less."
         },
         exitCodeList = {
-            "0:A sweep would be let through. On a standby: on the primary.",
-            "1:A sweep would fail, since the tables do not allow it or rights are missing; or a fault.",
-            "2:Bad usage or settings."
+            "0:A sweep would be let through.",
+            "1:A sweep would fail, since the tables do not allow it, rights are missing, or the session may not write, as on a"
+                    + " standby; or a fault.",
+            "2:Bad usage or settings.",
+            "3:A sweep would be let through, but move nothing now: outside of its run window, or while a restore holds the"
+                    + " table.",
+            "4:A sweep would be let through, as far as is known: which rows are expired, or are archived already, is not."
         })
 final class PlanCommand extends ArchiverCommand {
     @Mixin
@@ -48,12 +54,19 @@ final class PlanCommand extends ArchiverCommand {
             throw new BadSettingsException("--count-limit " + countLimit + ": must be 0 or more rows");
         }
         ConfigFile file = options.read(context().environment());
-        PluginSettings settings = file.archiver(options.plugin(), overrides.byName());
+        List<String> origins = new ArrayList<>();
+        PluginSettings settings = file.archiver(options.plugin(), overrides.byName(), origins);
+        file.warnOfVariables(settings, options.plugin(), overrides.byName(), err());
         StopSignal stop = stopSignal();
         try (FileDataSource connections = file.dataSource(settings.dataSource())) {
             Plan plan = new Planner(settings.pair(), connections, settings.archive()).plan(countLimit, stop);
-            print(json ? PlanReport.json(plan) : PlanReport.text(plan));
-            return plan.allowsSweep() ? 0 : ExitCode.FAULT;
+            print(json ? PlanReport.json(plan, origins) : PlanReport.text(plan, origins));
+            return switch (plan.verdict()) {
+                case LET_THROUGH -> ExitCode.DONE;
+                case REFUSED -> ExitCode.FAULT;
+                case NOT_NOW -> ExitCode.INCOMPLETE;
+                case NOT_ALL_KNOWN -> ExitCode.FINDINGS;
+            };
         }
     }
 }

@@ -12,19 +12,31 @@ import org.jspecify.annotations.Nullable;
 /** A plan as a person or a program reads it. */
 final class PlanReport {
     private final Plan plan;
+    private final List<String> origins;
     private final StringBuilder text = new StringBuilder();
 
-    private PlanReport(Plan plan) {
+    private PlanReport(Plan plan, List<String> origins) {
         this.plan = plan;
+        this.origins = origins;
     }
 
-    static String text(Plan plan) {
-        return new PlanReport(plan).text();
+    /**
+     * A plan for people.
+     *
+     * @param origins the settings that are not the defaults, and where they come from
+     */
+    static String text(Plan plan, List<String> origins) {
+        return new PlanReport(plan, origins).text();
     }
 
     private String text() {
         Report.line(text, "What a sweep of %s would do now; nothing is changed", plan.table());
         line("cutoff", "%s UTC, %,d months ago", Report.text(plan.cutoff()), plan.retentionMonths());
+        String settings = "settings";
+        for (String origin : origins) {
+            line(settings, "%s", origin);
+            settings = "";
+        }
         Plan.Backlog backlog = plan.backlog();
         if (backlog == null) {
             line("expired", "not known, the tables cannot be read as they are");
@@ -33,6 +45,9 @@ final class PlanReport {
         }
         list("schema", "allows a sweep", "REFUSED:", plan.schemaDifferences());
         list("grants", "complete for " + plan.role(), "MISSING; as the owner of the tables:", plan.missingGrants());
+        if (!plan.waits().isEmpty()) {
+            list("now", "", "NOTHING would be moved:", plan.waits());
+        }
         overlap(plan.overlap());
         list("warnings", "none", plan.warnings().size() + ":", plan.warnings());
         if (!plan.seesOtherSessions()) {
@@ -40,7 +55,14 @@ final class PlanReport {
             line("", "GRANT pg_monitor TO %s lets it see", plan.role());
         }
         Report.line(
-                text, plan.allowsSweep() ? "A sweep would be let through." : "A sweep would fail, and change nothing.");
+                text,
+                "%s",
+                switch (plan.verdict()) {
+                    case LET_THROUGH -> "A sweep would be let through.";
+                    case NOT_ALL_KNOWN -> "A sweep would be let through, as far as is known.";
+                    case NOT_NOW -> "A sweep would be let through, but move nothing now.";
+                    case REFUSED -> "A sweep would fail, and change nothing.";
+                });
         return text.toString().stripTrailing();
     }
 
@@ -136,7 +158,7 @@ final class PlanReport {
     }
 
     /** One object on one line; estimates are there, too, {@code expired.exact} says what they are. */
-    static String json(Plan plan) {
+    static String json(Plan plan, List<String> origins) {
         Map<String, @Nullable Object> members = new LinkedHashMap<>();
         members.put("table", plan.table());
         members.put("archive", plan.archive());
@@ -145,6 +167,7 @@ final class PlanReport {
         members.put("batchSize", plan.batchSize());
         members.put("countLimit", plan.countLimit());
         members.put("allowsSweep", plan.allowsSweep());
+        members.put("verdict", plan.verdict().name());
         members.put("expired", expired(plan.backlog()));
         members.put("batches", plan.batches());
         Duration duration = plan.duration();
@@ -154,10 +177,12 @@ final class PlanReport {
         members.put("paceOfSweeps", pace == null ? 0 : pace.sweeps());
         members.put("schemaDifferences", plan.schemaDifferences());
         members.put("missingGrants", plan.missingGrants());
+        members.put("waits", plan.waits());
         members.put("archivedAlready", overlap(plan));
         members.put("warnings", plan.warnings());
         members.put("role", plan.role());
         members.put("seesOtherSessions", plan.seesOtherSessions());
+        members.put("settings", origins);
         return Json.of(members);
     }
 

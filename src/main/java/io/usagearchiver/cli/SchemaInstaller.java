@@ -31,8 +31,9 @@ import org.jspecify.annotations.Nullable;
 record SchemaInstaller(
         @Nullable String role, @Nullable String restoreRole, boolean withUsageTables, boolean withQuartzTables) {
     /** Creates what is missing. Returns what there is to tell. */
-    List<String> create(FileDataSource connections, String schedulerName) {
+    List<String> create(FileDataSource connections, String name, String schedulerName) {
         try (Connection connection = connections.open()) {
+            Standby.refuse(name, connection);
             return DSL.using(connection, SQLDialect.POSTGRES, new Settings())
                     .transactionResult(tx -> apply(tx.dsl(), schedulerName));
         } catch (SQLException e) {
@@ -48,6 +49,7 @@ record SchemaInstaller(
         // First of all: whoever may create in a schema of the search path could have his own function run with our
         // rights.
         tx.execute("set local search_path = pg_catalog, pg_temp");
+        requireServer(tx);
         // Nodes of a cluster may do this at once; and no lock of a table is worth waiting for without end.
         tx.execute("set local lock_timeout = '10s'");
         tx.execute("select pg_advisory_xact_lock(hashtext('usage-archiver init'))");
@@ -97,6 +99,16 @@ record SchemaInstaller(
         } catch (ArchiveException e) {
             return Optional.of(
                     String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
+        }
+    }
+
+    /** Else there would be tables that nothing can archive. */
+    private static void requireServer(DSLContext tx) {
+        int major =
+                tx.fetchSingle("select current_setting('server_version_num')").get(0, Integer.class) / 10_000;
+        if (major < 15) {
+            throw new ArchiveException(
+                    "The archiver needs PostgreSQL 15 or later, and the server is PostgreSQL " + major, null);
         }
     }
 

@@ -8,9 +8,8 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -56,7 +55,7 @@ final class StatusServer implements AutoCloseable {
      * @param port 0 for one that is free
      * @throws BadSettingsException if it cannot be listened there
      */
-    StatusServer(InetAddress address, int port, Supplier<String> metrics, List<NodeHealth> archivers) {
+    StatusServer(InetAddress address, int port, Supplier<String> metrics, Supplier<Map<String, Health>> archivers) {
         try {
             server = HttpServer.create(new InetSocketAddress(address, port), 0);
         } catch (IOException e) {
@@ -70,7 +69,7 @@ final class StatusServer implements AutoCloseable {
                         switch (exchange.getRequestURI().getPath()) {
                             case "/metrics" ->
                                 new Answer(200, "text/plain; version=0.0.4; charset=utf-8", metrics.get());
-                            case "/health" -> health(archivers);
+                            case "/health" -> health(archivers.get());
                             default ->
                                 new Answer(404, "text/plain; charset=utf-8", "There are /metrics and /health.\n");
                         }));
@@ -91,16 +90,16 @@ final class StatusServer implements AutoCloseable {
         threads.shutdownNow();
     }
 
-    private static Answer health(List<NodeHealth> archivers) {
-        List<String> lines = new ArrayList<>();
+    private static Answer health(Map<String, Health> archivers) {
+        StringBuilder lines = new StringBuilder();
         boolean ok = true;
-        for (NodeHealth archiver : archivers) {
-            Health health = archiver.read();
+        for (Map.Entry<String, Health> archiver : archivers.entrySet()) {
+            Health health = archiver.getValue();
             ok &= health.ok();
             String status = health.status().name().toLowerCase(Locale.ROOT).replace('_', ' ');
-            lines.add(archiver.name() + ": " + status + ": " + health.message() + "\n");
+            lines.append(archiver.getKey() + ": " + status + ": " + health.message() + "\n");
         }
-        return new Answer(ok ? 200 : 503, "text/plain; charset=utf-8", String.join("", lines));
+        return new Answer(ok ? 200 : 503, "text/plain; charset=utf-8", lines.toString());
     }
 
     private static void answer(HttpExchange exchange, Answer answer) throws IOException {

@@ -3,6 +3,7 @@ package io.usagearchiver.metrics;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Metrics;
 import io.usagearchiver.ArchiveException;
+import io.usagearchiver.Health;
 import io.usagearchiver.SchemaDriftException;
 import io.usagearchiver.SweepFailedException;
 import io.usagearchiver.SweepListener;
@@ -12,8 +13,9 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Counts what the sweeps of this node do. Each meter has the tag {@value #TABLE}, the hot table as {@code schema.table}, and
- * is there from the table's first sweep on this node on.
+ * Counts what the sweeps of this node do, and tells of the archiver's health, which is the same on every node. Each meter has
+ * the tag {@value #TABLE}, the hot table as {@code schema.table}, and is there from the scheduler's start on, or, without a
+ * scheduler, from the table's first sweep on.
  *
  * <ul>
  *   <li>{@value #ROWS_MOVED}, counter: rows moved into the archive, counted with each batch
@@ -23,12 +25,21 @@ import java.util.concurrent.ConcurrentHashMap;
  *   <li>{@value #SWEEPS}, counter by {@value #STOP_REASON}: a {@link io.usagearchiver.StopReason}, or {@value
  *       #DISABLED} where the database did not allow the sweep
  *   <li>{@value #SWEEP_TIME}, timer: how long sweeps took from the opening to the closing of their ledger rows
- *   <li>{@value #BACKLOG_AGE}, gauge in seconds: from the age up to which this node's last sweep has come to the cutoff; 0
- *       when it was drained, not a number when another sweep took over, or it could not begin
+ *   <li>{@value #BACKLOG_AGE}, gauge in seconds: from the age up to which the table's last sweep has come to the cutoff; 0
+ *       when it was drained, not a number when that was another node's, or it could not begin
  *   <li>{@value #RUNNING}, gauge: 1 while a sweep runs on this node, else 0
  *   <li>{@value #LAST_SUCCESS}, gauge in seconds since 1970, by this node's clock: when a sweep last came to its end here,
  *       drained but for locked or kept-back rows, or at the end of its time; not a number until then
+ *   <li>{@value #LAST_SUCCESS_AGE}, gauge in seconds: how long ago that was, of any node, by the ledger and the database's
+ *       clock; not a number without one
+ *   <li>{@value #LAST_KEPT_BACK}, gauge in rows: how many had to stay hot then
+ *   <li>{@value #NEXT_FIRING}, gauge in seconds since 1970: when the job store has the next sweep, in the past if no node
+ *       takes it; not a number without one
+ *   <li>{@value #HEALTH}, gauge by {@value #STATUS}, a {@link io.usagearchiver.Health.Status}: 1 for the one that it
+ *       comes to, else 0
  * </ul>
+ *
+ * <p>The last four are read once a minute, and never by the registry's own look.
  *
  * <p>Gauges of a name and table that the registry has already are replaced. Thread-safe.
  */
@@ -51,6 +62,14 @@ public final class SweepMetrics implements SweepListener {
     public static final String RUNNING = "usage.archive.running";
     /** When a sweep last succeeded. */
     public static final String LAST_SUCCESS = "usage.archive.last.success";
+    /** How long ago a sweep of any node last succeeded. */
+    public static final String LAST_SUCCESS_AGE = "usage.archive.last.success.age";
+    /** Rows that had to stay hot then. */
+    public static final String LAST_KEPT_BACK = "usage.archive.last.kept.back";
+    /** When the next sweep is to begin. */
+    public static final String NEXT_FIRING = "usage.archive.next.firing";
+    /** Whether the archiver does its work. */
+    public static final String HEALTH = "usage.archive.health";
 
     /** The tag of all meters: the hot table. */
     public static final String TABLE = "table";
@@ -58,6 +77,8 @@ public final class SweepMetrics implements SweepListener {
     public static final String REASON = "reason";
     /** The tag of {@link #SWEEPS}. */
     public static final String STOP_REASON = "stop.reason";
+    /** The tag of {@link #HEALTH}. */
+    public static final String STATUS = "status";
     /** The value of {@link #STOP_REASON} for a sweep that the database did not allow. */
     public static final String DISABLED = "DISABLED";
 
@@ -97,6 +118,11 @@ public final class SweepMetrics implements SweepListener {
         } else {
             meters.failed(fault instanceof SchemaDriftException ? DISABLED : "FAILED");
         }
+    }
+
+    @Override
+    public void healthRead(String table, Health health) {
+        meters(table).healthRead(health);
     }
 
     private TableMeters meters(String table) {

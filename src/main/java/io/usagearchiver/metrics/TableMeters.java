@@ -5,6 +5,7 @@ import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
+import io.usagearchiver.Health;
 import io.usagearchiver.StopReason;
 import io.usagearchiver.SweepProgress;
 import io.usagearchiver.SweepResult;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 /** The meters of one table. */
 final class TableMeters {
     private static final int MILLIS = 1000;
+    private static final double NANOS = 1e9;
 
     private final MeterRegistry registry;
     private final Tags tags;
@@ -33,6 +35,13 @@ final class TableMeters {
     private volatile double running;
     private volatile double backlogSeconds = Double.NaN;
     private volatile double lastSuccess = Double.NaN;
+    private volatile @Nullable Success clusterSuccess;
+    private volatile double keptBack = Double.NaN;
+    private volatile double nextFiring = Double.NaN;
+    private volatile Health.@Nullable Status status;
+
+    /** The last success of any node. Its age goes on while the database does not answer. */
+    private record Success(double age, long nanos) {}
 
     TableMeters(MeterRegistry registry, String table) {
         this.registry = registry;
@@ -46,7 +55,7 @@ final class TableMeters {
         gauge(SweepMetrics.RUNNING, "Whether a sweep runs on this node", null, meters -> meters.running);
         gauge(
                 SweepMetrics.BACKLOG_AGE,
-                "From the age up to which this node's last sweep has come to the cutoff",
+                "From the age up to which the last sweep has come to the cutoff, where it was this node's",
                 "seconds",
                 meters -> meters.backlogSeconds);
         gauge(
@@ -54,6 +63,25 @@ final class TableMeters {
                 "When a sweep last came to its end on this node, since 1970",
                 "seconds",
                 meters -> meters.lastSuccess);
+        gauge(
+                SweepMetrics.LAST_SUCCESS_AGE,
+                "How long ago a sweep last came to its end on any node",
+                "seconds",
+                TableMeters::successAge);
+        gauge(SweepMetrics.LAST_KEPT_BACK, "Rows that had to stay hot then", "rows", meters -> meters.keptBack);
+        gauge(
+                SweepMetrics.NEXT_FIRING,
+                "When the job store has the next sweep, since 1970",
+                "seconds",
+                meters -> meters.nextFiring);
+        for (Health.Status one : Health.Status.values()) {
+            gauge(
+                    SweepMetrics.HEALTH,
+                    "Whether the archiver's health has come to this",
+                    null,
+                    tags.and(SweepMetrics.STATUS, one.name()),
+                    meters -> meters.status == one ? 1 : 0);
+        }
         for (StopReason reason : StopReason.values()) {
             sweeps(reason.name());
         }
@@ -92,6 +120,8 @@ final class TableMeters {
         };
         if (success) {
             lastSuccess = (double) registry.config().clock().wallTime() / MILLIS;
+            clusterSuccess = new Success(0, monotonicTime());
+            keptBack = (double) result.rowsInConflict() + result.rowsRejected();
         }
     }
 
@@ -99,6 +129,29 @@ final class TableMeters {
         running = 0;
         backlogSeconds = Double.NaN;
         sweeps(reason).increment();
+    }
+
+    synchronized void healthRead(Health health) {
+        status = health.status();
+        if (health.sinceLastSuccess() != null) {
+            clusterSuccess = new Success(seconds(health.sinceLastSuccess()), monotonicTime());
+        }
+        keptBack = health.sinceLastSuccess() == null ? Double.NaN : health.rowsKeptBack();
+        nextFiring = health.nextFiring() == null
+                ? Double.NaN
+                : (double) health.nextFiring().toEpochMilli() / MILLIS;
+        if (health.lastSweepId() > countedSweep) {
+            backlogSeconds = Double.NaN;
+        }
+    }
+
+    private double successAge() {
+        Success success = clusterSuccess;
+        return success == null ? Double.NaN : success.age + (monotonicTime() - success.nanos) / NANOS;
+    }
+
+    private long monotonicTime() {
+        return registry.config().clock().monotonicTime();
     }
 
     /**
@@ -122,13 +175,15 @@ final class TableMeters {
             return Double.NaN;
         }
         try {
-            return (double) Duration.between(LocalDateTime.parse(age.replace(' ', 'T')), cutoff)
-                            .toMillis()
-                    / MILLIS;
+            return seconds(Duration.between(LocalDateTime.parse(age.replace(' ', 'T')), cutoff));
         } catch (DateTimeParseException e) {
             // -infinity, or before Christ.
             return Double.POSITIVE_INFINITY;
         }
+    }
+
+    private static double seconds(Duration duration) {
+        return (double) duration.toMillis() / MILLIS;
     }
 
     private Counter keptBack(String reason) {
@@ -151,12 +206,17 @@ final class TableMeters {
     }
 
     private void gauge(String name, String description, @Nullable String unit, ToDoubleFunction<TableMeters> value) {
+        gauge(name, description, unit, tags, value);
+    }
+
+    private void gauge(
+            String name, String description, @Nullable String unit, Tags all, ToDoubleFunction<TableMeters> value) {
         // A registry keeps the first of a name: one of a scheduler that is gone would stand still for ever.
-        registry.find(name).tags(tags).gauges().forEach(registry::remove);
+        registry.find(name).tags(all).gauges().forEach(registry::remove);
         Gauge.builder(name, this, value)
                 .description(description)
                 .baseUnit(unit)
-                .tags(tags)
+                .tags(all)
                 .strongReference(true)
                 .register(registry);
     }

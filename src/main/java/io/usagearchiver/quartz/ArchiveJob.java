@@ -43,6 +43,31 @@ public final class ArchiveJob implements InterruptableJob {
 
     @Override
     public void execute(JobExecutionContext context) throws JobExecutionException {
+        Firings firings = firings(context);
+        String firing = context.getFireInstanceId();
+        if (!firings.begin(firing)) {
+            log.info(
+                    "{}: the firing of {} waited here for so long that it was given up; its trigger fires again",
+                    context.getJobDetail().getKey().getName(),
+                    context.getScheduledFireTime().toInstant());
+            return;
+        }
+        try {
+            sweep(context);
+        } finally {
+            firings.end(firing);
+        }
+    }
+
+    private static Firings firings(JobExecutionContext context) throws JobExecutionException {
+        try {
+            return SchedulerNode.of(context.getScheduler()).firings();
+        } catch (SchedulerException e) {
+            throw new JobExecutionException(e);
+        }
+    }
+
+    private void sweep(JobExecutionContext context) throws JobExecutionException {
         String job = context.getJobDetail().getKey().getName();
         try {
             PluginSettings settings = PluginSettings.ofJob(

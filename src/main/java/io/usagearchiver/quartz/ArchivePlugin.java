@@ -3,12 +3,16 @@ package io.usagearchiver.quartz;
 import io.usagearchiver.SweepListener;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.quartz.Scheduler;
 import org.quartz.SchedulerConfigException;
 import org.quartz.SchedulerException;
+import org.quartz.TriggerKey;
 import org.quartz.spi.ClassLoadHelper;
 import org.quartz.spi.SchedulerPlugin;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Registers an archiver in a Quartz cluster by properties alone:
@@ -36,8 +40,21 @@ import org.quartz.spi.SchedulerPlugin;
  * a WARN at the start, and never removed here: another node may have it still.
  */
 public final class ArchivePlugin implements SchedulerPlugin {
+    private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
+
     private final Map<String, String> properties = new HashMap<>();
+    private final Function<String, @Nullable String> environment;
     private @Nullable ScheduleKeeper keeper;
+    private Runnable tellOfVariables = () -> {};
+
+    /** A plugin, as Quartz makes it. */
+    public ArchivePlugin() {
+        this(System::getenv);
+    }
+
+    ArchivePlugin(Function<String, @Nullable String> environment) {
+        this.environment = environment;
+    }
 
     /** The name of the archiver's data source in this Quartz instance. Required. */
     public void setDataSource(@Nullable String value) {
@@ -129,15 +146,36 @@ public final class ArchivePlugin implements SchedulerPlugin {
 
     @Override
     public void initialize(String name, Scheduler scheduler, ClassLoadHelper loadHelper) throws SchedulerException {
+        requireQuartz(scheduler);
         try {
             PluginSettings settings = PluginSettings.parse(
-                    properties, property -> "org.quartz.plugin." + name + "." + property, System::getenv);
+                    properties, property -> "org.quartz.plugin." + name + "." + property, environment);
             addListeners(name, scheduler);
             SchedulerNode node = SchedulerNode.of(scheduler);
             node.add(name, settings);
-            keeper = new ScheduleKeeper(name, scheduler, settings, node);
+            SweepListeners.add(scheduler, name, node.health(name));
+            keeper = new ScheduleKeeper(name, scheduler, settings, node, StuckTriggers.EVERY);
+            tellOfVariables = () -> {
+                Map<String, String> used = Variables.used(settings, properties.keySet(), environment);
+                if (!used.isEmpty()) {
+                    log.info("Archiver {} takes from the environment: {}", name, used);
+                }
+                Variables.warnings(settings, used).forEach(warning -> log.warn("Archiver {}: {}", name, warning));
+            };
         } catch (IllegalArgumentException e) {
             throw new SchedulerConfigException(e.getMessage(), e);
+        }
+    }
+
+    /** Before 2.3, nobody but an operator gets a trigger out of its error state. */
+    private static void requireQuartz(Scheduler scheduler) throws SchedulerException {
+        try {
+            Scheduler.class.getMethod("resetTriggerFromErrorState", TriggerKey.class);
+        } catch (NoSuchMethodException e) {
+            throw new SchedulerConfigException(
+                    "The archiver needs Quartz 2.3 or later, and this is Quartz "
+                            + scheduler.getMetaData().getVersion(),
+                    e);
         }
     }
 
@@ -162,6 +200,7 @@ public final class ArchivePlugin implements SchedulerPlugin {
     @Override
     public void start() {
         if (keeper != null) {
+            tellOfVariables.run();
             keeper.start();
         }
     }

@@ -42,8 +42,13 @@ final class ArchiveSchedule {
         this.scheduler = scheduler;
         this.settings = settings;
         this.job = new JobKey(pluginName, GROUP);
-        this.cron = new TriggerKey(pluginName + ".cron", GROUP);
+        this.cron = cron(pluginName);
         this.startup = new TriggerKey(pluginName + ".startup", GROUP);
+    }
+
+    /** The trigger of an archiver's schedule. */
+    static TriggerKey cron(String pluginName) {
+        return new TriggerKey(pluginName + ".cron", GROUP);
     }
 
     /** Stores the job with this node's settings, and its triggers where they are missing, different or broken. */

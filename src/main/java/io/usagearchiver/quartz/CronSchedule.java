@@ -88,6 +88,11 @@ public record CronSchedule(String text, String quartzExpression) {
         return !firesAfter(Instant.now(), readByQuartz(quartzExpression));
     }
 
+    /** Whether it is a crontab line whose days of the week have numbers, which not all readers of such lines begin with Sunday. */
+    boolean numbersDaysOfTheWeek() {
+        return text.strip().matches("(\\S+\\s+){4}\\S*\\d\\S*");
+    }
+
     private static boolean firesAfter(Instant time, CronExpression quartz) {
         return quartz.getNextValidTimeAfter(Date.from(time)) != null;
     }

@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The archiver's settings as the properties of a plugin, which are also the job's data: all text, parsed strictly.
  *
- * <p>A setting is the property if there is one, else the environment variable (for {@link UsageDetails} only), else the
- * default. A bad value is an {@link IllegalArgumentException} that names the value, where it was set and what is allowed.
+ * <p>A setting is the property if there is one, else the environment variable (for {@link UsageDetails} only; see {@link
+ * Variables}), else the default. A bad value is an {@link IllegalArgumentException} that names the value, where it was set and what is allowed.
  *
  * @param dataSource the name by which Quartz's {@code DBConnectionManager} knows the archiver's data source
  * @param pairClass the class that supplies the pair
@@ -38,10 +38,16 @@ public record PluginSettings(
         String dataSource, String pairClass, ArchivePair<?> pair, CronSchedule schedule, ArchiveSettings archive) {
 
     /** The environment variable for {@code retentionMonths}. */
-    public static final String RETENTION_MONTHS_VARIABLE = "GPUSTACK_USAGE_DETAILS_RETENTION_MONTHS";
+    public static final String OWN_RETENTION_MONTHS_VARIABLE = "USAGE_ARCHIVER_RETENTION_MONTHS";
     /** The environment variable for {@code cron}. */
-    public static final String CRON_VARIABLE = "GPUSTACK_USAGE_DETAILS_ARCHIVE_CRON";
+    public static final String OWN_CRON_VARIABLE = "USAGE_ARCHIVER_CRON";
     /** The environment variable for {@code batchSize}. */
+    public static final String OWN_BATCH_SIZE_VARIABLE = "USAGE_ARCHIVER_BATCH_SIZE";
+    /** The environment variable for {@code retentionMonths} of GPUStack's archiver, which counts where ours is not set. */
+    public static final String RETENTION_MONTHS_VARIABLE = "GPUSTACK_USAGE_DETAILS_RETENTION_MONTHS";
+    /** The environment variable for {@code cron} of GPUStack's archiver, which counts where ours is not set. */
+    public static final String CRON_VARIABLE = "GPUSTACK_USAGE_DETAILS_ARCHIVE_CRON";
+    /** The environment variable for {@code batchSize} of GPUStack's archiver, which counts where ours is not set. */
     public static final String BATCH_SIZE_VARIABLE = "GPUSTACK_USAGE_DETAILS_ARCHIVE_BATCH_SIZE";
     /** When sweeps begin unless something else is set: daily at 03:00 UTC. */
     public static final String DEFAULT_CRON = "0 3 * * *";
@@ -97,14 +103,15 @@ public record PluginSettings(
             Function<String, @Nullable String> environment) {
         requireKnown(properties, origin, NAMES);
         Reader reader = new Reader(properties, origin, environment);
-        String dataSource = reader.text(DATA_SOURCE, null).require("the name of a data source of this Quartz instance");
-        String pairClass = reader.text(PAIR, null).orElse(UsageDetails.class.getName());
+        String dataSource =
+                reader.text(DATA_SOURCE, false).require("the name of a data source of this Quartz instance");
+        String pairClass = reader.text(PAIR, false).orElse(UsageDetails.class.getName());
         ArchivePair<?> shippedPair = shippedPair();
-        ArchivePair<?> pair = reader.text(PAIR, null).parse(shippedPair, PluginSettings::pair);
+        ArchivePair<?> pair = reader.text(PAIR, false).parse(shippedPair, PluginSettings::pair);
         boolean shipped = pair == shippedPair;
         ArchiveSettings defaults = ArchiveSettings.defaults();
-        Setting lock = reader.text(LOCK_TIMEOUT, null);
-        Setting statement = reader.text(STATEMENT_TIMEOUT, null);
+        Setting lock = reader.text(LOCK_TIMEOUT, false);
+        Setting statement = reader.text(STATEMENT_TIMEOUT, false);
         Duration lockTimeout = lock.parse(defaults.lockTimeout(), PluginSettings::duration);
         Duration statementTimeout = statement.parse(defaults.statementTimeout(), PluginSettings::duration);
         if (lockTimeout.compareTo(statementTimeout) >= 0) {
@@ -116,25 +123,24 @@ public record PluginSettings(
                 dataSource,
                 pairClass,
                 pair,
-                reader.text(CRON, shipped ? CRON_VARIABLE : null)
-                        .parse(CronSchedule.parse(DEFAULT_CRON), CronSchedule::parse),
+                reader.text(CRON, shipped).parse(CronSchedule.parse(DEFAULT_CRON), CronSchedule::parse),
                 new ArchiveSettings(
-                        reader.text(RETENTION_MONTHS, shipped ? RETENTION_MONTHS_VARIABLE : null)
+                        reader.text(RETENTION_MONTHS, shipped)
                                 .parse(
                                         defaults.retentionMonths(),
                                         wholeNumber(
                                                 ArchiveSettings.MIN_RETENTION_MONTHS,
                                                 ArchiveSettings.MAX_RETENTION_MONTHS)),
-                        reader.text(BATCH_SIZE, shipped ? BATCH_SIZE_VARIABLE : null)
+                        reader.text(BATCH_SIZE, shipped)
                                 .parse(
                                         defaults.batchSize(),
                                         wholeNumber(ArchiveSettings.MIN_BATCH_SIZE, ArchiveSettings.MAX_BATCH_SIZE)),
-                        reader.text(TIME_BUDGET, null).parse(defaults.timeBudget(), PluginSettings::duration),
+                        reader.text(TIME_BUDGET, false).parse(defaults.timeBudget(), PluginSettings::duration),
                         lockTimeout,
                         statementTimeout,
-                        reader.text(IDLE_TRANSACTION_TIMEOUT, null)
+                        reader.text(IDLE_TRANSACTION_TIMEOUT, false)
                                 .parse(defaults.idleTransactionTimeout(), PluginSettings::duration),
-                        reader.text(RETRY_TIMEOUT, null).parse(defaults.retryTimeout(), PluginSettings::duration),
+                        reader.text(RETRY_TIMEOUT, false).parse(defaults.retryTimeout(), PluginSettings::duration),
                         pace(reader)));
     }
 
@@ -175,11 +181,11 @@ public record PluginSettings(
     private static Pace pace(Reader reader) {
         Pace full = Pace.full();
         return new Pace(
-                reader.text(PAUSE, null).parse(full.pause(), PluginSettings::duration),
-                reader.text(PAUSE_SHARE, null).parse(full.pauseShare(), PluginSettings::share),
-                reader.text(RUN_WINDOW, null).parse(full.runWindow(), RunWindow::parse),
-                reader.text(TARGET_BATCH_TIME, null).parse(full.targetBatchTime(), PluginSettings::duration),
-                reader.text(MAX_REPLICA_LAG, null).parse(full.maxReplicaLag(), PluginSettings::duration));
+                reader.text(PAUSE, false).parse(full.pause(), PluginSettings::duration),
+                reader.text(PAUSE_SHARE, false).parse(full.pauseShare(), PluginSettings::share),
+                reader.text(RUN_WINDOW, false).parse(full.runWindow(), RunWindow::parse),
+                reader.text(TARGET_BATCH_TIME, false).parse(full.targetBatchTime(), PluginSettings::duration),
+                reader.text(MAX_REPLICA_LAG, false).parse(full.maxReplicaLag(), PluginSettings::duration));
     }
 
     /** All settings as text: {@link #parse} of it gives equal settings whatever the environment is. */
@@ -337,11 +343,12 @@ public record PluginSettings(
             UnaryOperator<String> origin,
             Function<String, @Nullable String> environment) {
 
-        Setting text(String name, @Nullable String variable) {
+        Setting text(String name, boolean orVariable) {
             String property = properties.get(name);
             if (property != null) {
                 return new Setting(origin.apply(name), property.strip());
             }
+            String variable = orVariable ? Variables.of(name, environment) : null;
             String value = variable == null ? null : environment.apply(variable);
             return value == null
                     ? new Setting(origin.apply(name), null)

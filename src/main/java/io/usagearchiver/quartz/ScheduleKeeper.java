@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import org.quartz.JobKey;
 import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
 import org.slf4j.Logger;
@@ -17,11 +18,10 @@ import org.slf4j.LoggerFactory;
 /**
  * What a node does beside the scheduler's own: at its start it stores the schedule, tells of jobs that nobody of this
  * node stands behind, checks the tables and looks after triggers that another node left behind, in the background where the
- * database does not answer at once; as long as it is up, it sees to it that no trigger rests in error.
+ * database does not answer at once; as long as it is up, it sees to it that no trigger rests in error, or is stuck.
  */
 final class ScheduleKeeper {
     private static final Duration FIRST_RETRY = Duration.ofSeconds(1);
-    private static final Duration LAST_RETRY = Duration.ofSeconds(30);
     private static final Duration STEP_AT_SHUTDOWN = Duration.ofSeconds(1);
     private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
 
@@ -29,18 +29,27 @@ final class ScheduleKeeper {
     private final Scheduler scheduler;
     private final PluginSettings settings;
     private final SchedulerNode node;
+    private final Duration every;
     private final ArchiveSchedule schedule;
+    private final StuckTriggers stuck;
     private final Thread thread;
     private final CountDownLatch shutdown = new CountDownLatch(1);
     private boolean stored;
     private final Set<String> loggedFaults = new HashSet<>();
 
-    ScheduleKeeper(String name, Scheduler scheduler, PluginSettings settings, SchedulerNode node) {
+    /**
+     * Makes one that has not started.
+     *
+     * @param every the pause between two looks at the triggers, and the longest one between two attempts
+     */
+    ScheduleKeeper(String name, Scheduler scheduler, PluginSettings settings, SchedulerNode node, Duration every) {
         this.name = name;
         this.scheduler = scheduler;
         this.settings = settings;
         this.node = node;
+        this.every = every;
         this.schedule = new ArchiveSchedule(scheduler, name, settings);
+        this.stuck = new StuckTriggers(scheduler, new JobKey(name, ArchiveSchedule.GROUP), node.firings(), every);
         this.thread = new Thread(this::keep, "usage-archiver-" + name);
     }
 
@@ -75,8 +84,8 @@ final class ScheduleKeeper {
 
     /**
      * Stores the schedule and checks the tables, until the database has answered to both. Where the check had to wait,
-     * so had the startup sweep, which failed: the schedule is stored once more, to run it now. Then looks after triggers
-     * that are due, until they have fired, and after those in error, until the node is shut down.
+     * so had the startup sweep, which failed: the schedule is stored once more, to run it now. Then looks after the
+     * triggers, until the node is shut down.
      */
     private void keep() {
         try {
@@ -87,13 +96,27 @@ final class ScheduleKeeper {
             int checks = attempt(this::check);
             if (checks > 0) {
                 stored = checks == 1;
-                if (attempt(() -> store() && free()) > 0) {
-                    attempt(this::repair);
+                if (attempt(this::store) > 0) {
+                    lookAfterTriggers();
                 }
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    /** After those that a node left behind, until none is due; after those in error, and those that are stuck, without end. */
+    private void lookAfterTriggers() throws InterruptedException {
+        Duration pause = FIRST_RETRY;
+        boolean free = false;
+        do {
+            free = free || free();
+            pause = free ? every : longer(pause);
+            repair();
+            if (pause.equals(every)) {
+                look();
+            }
+        } while (!shutdown.await(pause.toMillis(), TimeUnit.MILLISECONDS));
     }
 
     /** Takes a step until it succeeds. Returns the number of attempts, or 0 if the node was shut down before. */
@@ -106,8 +129,12 @@ final class ScheduleKeeper {
             if (shutdown.await(pause.toMillis(), TimeUnit.MILLISECONDS)) {
                 return 0;
             }
-            pause = pause.multipliedBy(2).compareTo(LAST_RETRY) < 0 ? pause.multipliedBy(2) : LAST_RETRY;
+            pause = longer(pause);
         }
+    }
+
+    private Duration longer(Duration pause) {
+        return pause.multipliedBy(2).compareTo(every) < 0 ? pause.multipliedBy(2) : every;
     }
 
     private boolean store() {
@@ -123,62 +150,18 @@ final class ScheduleKeeper {
         return stored;
     }
 
-    /**
-     * Warns of stored jobs that move rows by settings that are not this node's. Removing one is left to the operator: its
-     * plugin may be on another node still. The first of a node's archivers does it for all, once.
-     */
+    /** The first of a node's archivers does it for all, once. */
     private void tellOfOtherJobs() {
         Map<String, PluginSettings> archivers = node.archivers();
         if (!archivers.keySet().iterator().next().equals(name)) {
             return;
         }
         try {
-            for (StoredJob job : StoredJob.all(scheduler)) {
-                if (!job.isOfPlugin()) {
-                    archivers.forEach((archiver, own) -> tellOfRetention(job, archiver, own));
-                } else if (!archivers.containsKey(job.key().getName())) {
-                    tellOfOrphan(job);
-                }
-            }
+            OtherJobs.tell(StoredJob.all(scheduler), archivers);
         } catch (SchedulerException | RuntimeException e) {
             if (shutdown.getCount() > 0) {
                 log.warn("Archiver {} could not look for jobs without a plugin; its next start does", name, e);
             }
-        }
-    }
-
-    private static void tellOfOrphan(StoredJob job) {
-        String jobName = job.key().getName();
-        PluginSettings theirs = job.settings();
-        log.warn(
-                "Job {} in the job store has no plugin on this node, and is fired all the same: {}; next firing {}. If its"
-                        + " plugin was renamed or removed, remove the job: java -jar usage-archiver.jar jobs --config FILE"
-                        + " --remove {}, or scheduler.deleteJob(new JobKey(\"{}\", \"{}\"))",
-                jobName,
-                theirs == null
-                        ? job.fault()
-                        : "it archives " + theirs.table() + ", data source " + theirs.dataSource()
-                                + ", with retentionMonths " + theirs.archive().retentionMonths(),
-                job.nextFiring() == null ? "never" : job.nextFiring(),
-                jobName,
-                jobName,
-                StoredJob.GROUP);
-    }
-
-    private static void tellOfRetention(StoredJob job, String archiver, PluginSettings own) {
-        PluginSettings theirs = job.settings();
-        if (theirs != null
-                && theirs.isOfSameTable(own)
-                && theirs.archive().retentionMonths() != own.archive().retentionMonths()) {
-            log.warn(
-                    "Job {} in the job store archives {}, data source {}, with retentionMonths {}, but archiver {} with {}:"
-                            + " rows leave the table by the shorter one",
-                    job.key(),
-                    own.table(),
-                    own.dataSource(),
-                    theirs.archive().retentionMonths(),
-                    archiver,
-                    own.archive().retentionMonths());
         }
     }
 
@@ -208,14 +191,21 @@ final class ScheduleKeeper {
         }
     }
 
-    /** Never done. A database that is away is in the log already: the job store signs in each few seconds. */
-    private boolean repair() {
+    /** A database that is away is in the log already: the job store signs in each few seconds. */
+    private void repair() {
         try {
             schedule.repair();
         } catch (SchedulerException | RuntimeException e) {
-            log.debug("Archiver {} could not look after its triggers", name, e);
+            log.debug("Archiver {} could not look after its triggers in error", name, e);
         }
-        return false;
+    }
+
+    private void look() {
+        try {
+            stuck.look();
+        } catch (SchedulerException | RuntimeException e) {
+            log.debug("Archiver {} could not look for triggers that are stuck", name, e);
+        }
     }
 
     /** Logs each fault once, not at each attempt: a pool without connections has several to tell in turn. */

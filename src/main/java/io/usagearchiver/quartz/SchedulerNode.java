@@ -18,7 +18,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What the archivers of one scheduler share on this node: their data sources, and the end. When the scheduler is shut down
+ * What the archivers of one scheduler share on this node: their data sources, the watch of their health, and the end. When the scheduler is shut down
  * it asks the sweeps that run here to stop, before Quartz waits for them; when it is down, the data sources are closed, by
  * the last sweep where Quartz did not wait. Kept in the scheduler's context. Thread-safe.
  */
@@ -30,13 +30,18 @@ final class SchedulerNode extends SchedulerListenerSupport {
     private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
 
     private final String scheduler;
+    private final HealthWatch watch;
     private final Map<String, PluginSettings> archivers = new LinkedHashMap<>();
+    private final Map<String, NodeHealth> health = new HashMap<>();
     private final Map<String, BoundDataSource> dataSources = new HashMap<>();
     private final Set<StopSignal> sweeps = new HashSet<>();
+    private final Firings firings = new Firings();
+    private boolean started;
     private boolean stopping;
 
-    private SchedulerNode(String scheduler) {
-        this.scheduler = scheduler;
+    private SchedulerNode(Scheduler scheduler) throws SchedulerException {
+        this.scheduler = scheduler.getSchedulerName();
+        this.watch = new HealthWatch(scheduler, this);
     }
 
     /** The node of a scheduler in this JVM. */
@@ -46,7 +51,7 @@ final class SchedulerNode extends SchedulerListenerSupport {
             if (context.get(KEY) instanceof SchedulerNode known) {
                 return known;
             }
-            SchedulerNode node = new SchedulerNode(scheduler.getSchedulerName());
+            SchedulerNode node = new SchedulerNode(scheduler);
             context.put(KEY, node);
             scheduler.getListenerManager().addSchedulerListener(node);
             return node;
@@ -76,6 +81,21 @@ final class SchedulerNode extends SchedulerListenerSupport {
             bind(settings.dataSource());
         }
         archivers.put(name, settings);
+        health.put(name, new NodeHealth(name, settings, this));
+    }
+
+    /**
+     * The health of an archiver of this node, which is to hear of its sweeps.
+     *
+     * @throws IllegalArgumentException if there is none of that name
+     */
+    synchronized NodeHealth health(String name) {
+        NodeHealth known = health.get(name);
+        if (known == null) {
+            throw new IllegalArgumentException("scheduler " + scheduler + " has no archiver " + name + ", but "
+                    + (archivers.isEmpty() ? "none" : String.join(", ", archivers.keySet())));
+        }
+        return known;
     }
 
     private static void requireSameRetention(
@@ -119,6 +139,11 @@ final class SchedulerNode extends SchedulerListenerSupport {
         }
     }
 
+    /** What is known of the firings of this node. */
+    Firings firings() {
+        return firings;
+    }
+
     /** Has a sweep hear of the scheduler's end, and its data source stay open until the sweep is over. */
     synchronized Running begin(StopSignal sweep, String dataSource) {
         if (stopping) {
@@ -136,10 +161,22 @@ final class SchedulerNode extends SchedulerListenerSupport {
         sweeps.remove(sweep);
     }
 
+    /** Also after a standby. */
     @Override
-    public synchronized void schedulerShuttingdown() {
-        stopping = true;
-        sweeps.forEach(StopSignal::request);
+    public synchronized void schedulerStarted() {
+        if (!started && !archivers.isEmpty()) {
+            watch.start();
+        }
+        started = true;
+    }
+
+    @Override
+    public void schedulerShuttingdown() {
+        synchronized (this) {
+            stopping = true;
+            sweeps.forEach(StopSignal::request);
+        }
+        watch.shutdown();
     }
 
     /** By now the job store is down, so that it does not miss a data source that it shares. */

@@ -7,9 +7,9 @@ import picocli.CommandLine.Help;
 import picocli.CommandLine.Help.Ansi;
 
 /** A command that ran in this JVM: its exit code, and what it printed on standard output and standard error. */
-record CommandRun(int exitCode, String out, String err) {
+public record CommandRun(int exitCode, String out, String err) {
     /** Runs a command without environment variables or a terminal. */
-    static CommandRun of(String... arguments) {
+    public static CommandRun of(String... arguments) {
         return of(Map.of(), arguments);
     }
 

@@ -39,6 +39,23 @@ class FurtherPairsCommandsTest {
     }
 
     @Test
+    void what_a_further_pair_lacks_is_pointed_at_the_files_of_that_pair() {
+        db.execute("REVOKE ALL ON resource_events_archive FROM usage_archiver");
+        CommandRun withoutGrants = run("sweep");
+        assertThat(withoutGrants.exitCode()).isEqualTo(1);
+        assertThat(withoutGrants.err())
+                .contains("rights are missing: GRANT INSERT ON public.resource_events_archive TO usage_archiver"
+                        + " (sql/examples/grants.sql)")
+                .doesNotContain("04-grants", "init");
+
+        db.execute("DROP TABLE resource_events_archive");
+        assertThat(run("sweep").err())
+                .contains(
+                        "archive public.resource_events_archive does not exist; apply sql/examples/resource-events.sql")
+                .doesNotContain("init");
+    }
+
+    @Test
     void plan_sweep_history_verify_restore_and_hold_work_on_the_named_one_alone() {
         assertThat(run("plan").out())
                 .startsWith("What a sweep of public.resource_events would do now; nothing is changed\n")

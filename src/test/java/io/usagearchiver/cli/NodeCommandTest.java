@@ -55,7 +55,7 @@ class NodeCommandTest {
             awaitSweeps("DRAINED", 1);
             await().until(() -> node.get("/metrics")
                     .body()
-                    .contains("usage_archive_running{table=\"public.model_usage_details\"} 0"));
+                    .contains("usage_archive_sweep_time_seconds_count{table=\"public.model_usage_details\"} 1"));
 
             HttpResponse<String> metrics = node.get("/metrics");
             assertThat(metrics.statusCode()).isEqualTo(200);
@@ -67,7 +67,14 @@ class NodeCommandTest {
                             "usage_archive_batches_total{table=\"public.model_usage_details\"} 3",
                             "usage_archive_sweeps_total{stop_reason=\"DRAINED\",table=\"public.model_usage_details\"} 1",
                             "usage_archive_batch_time_seconds_count{table=\"public.model_usage_details\"} 3",
-                            "usage_archive_backlog_age_seconds{table=\"public.model_usage_details\"} 0")
+                            "usage_archive_backlog_age_seconds{table=\"public.model_usage_details\"} 0",
+                            "usage_archive_last_kept_back_rows{table=\"public.model_usage_details\"} 0",
+                            "usage_archive_health{status=\"OK\",table=\"public.model_usage_details\"} 1",
+                            "usage_archive_health{status=\"LATE\",table=\"public.model_usage_details\"} 0")
+                    .containsPattern(
+                            "usage_archive_last_success_age_seconds\\{table=\"public.model_usage_details\"} \\d\\S+\n")
+                    .containsPattern(
+                            "usage_archive_next_firing_seconds\\{table=\"public.model_usage_details\"} 1\\.\\d+E9")
                     .containsPattern(
                             "usage_archive_last_success_seconds\\{table=\"public.model_usage_details\"} 1\\.\\d+E9");
 

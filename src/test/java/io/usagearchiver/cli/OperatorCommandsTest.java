@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.usagearchiver.testing.TestDatabase;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
@@ -30,6 +31,7 @@ class OperatorCommandsTest {
         assertThat(run.out()).matches("""
                         What a sweep of public.model_usage_details would do now; nothing is changed
                           cutoff        \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d(\\.\\d+)? UTC, 13 months ago
+                          settings      .*quartz.*\\.properties: org.quartz.plugin.usageArchiver.dataSource = 'archive'
                           expired       2,500 rows, counted, the oldest of 2020-01-01 01:00:00
                           size          about \\d+\\.\\d kB of the table's \\d+\\.\\d kB, their share of it
                           batches       3 of up to 1,000 rows
@@ -86,6 +88,73 @@ class OperatorCommandsTest {
     }
 
     @Test
+    void a_plan_of_a_sweep_that_would_move_nothing_now_says_why_and_exits_with_3_as_the_sweep_does() {
+        insertExpired(1, 10);
+        db.execute("INSERT INTO usage_archive_sweep (table_name, direction, state, node, fired_by, cutoff, started_at,"
+                + " live_until) VALUES ('public.model_usage_details', 'RESTORE', 'RUNNING', 'node-1', 'test', now(),"
+                + " '2026-01-01', 'infinity')");
+        CommandRun run = run("plan");
+        assertThat(run.exitCode()).isEqualTo(3);
+        assertThat(run.out())
+                .contains(
+                        "\n  now           NOTHING would be moved:\n    - restore 1 is RUNNING on node-1 since 2026-01-01"
+                                + " 00:00 UTC: a sweep that begins now ends BUSY at once\n")
+                .endsWith("A sweep would be let through, but move nothing now.\n");
+        assertThat(json(run("plan", "--json").out(), "$.verdict")).isEqualTo("\"NOT_NOW\"");
+        assertThat(run("sweep").exitCode()).isEqualTo(3);
+    }
+
+    @Test
+    void a_plan_that_could_not_look_at_all_rows_says_so_and_exits_with_4() {
+        insertExpired(1, 10);
+        db.execute("DROP INDEX ix_model_usage_details_completed_at");
+        CommandRun run = run("plan");
+        assertThat(run.exitCode()).isEqualTo(4);
+        assertThat(run.out())
+                .contains("\n  archived      not looked for: rows that the archive holds already\n")
+                .endsWith("A sweep would be let through, as far as is known.\n");
+    }
+
+    @Test
+    void a_setting_is_told_with_where_it_was_set_also_if_that_is_the_environment() {
+        String file =
+                ConfigFiles.write(directory, db, "org.quartz.plugin.usageArchiver.lockTimeout = ${LOCK_SECONDS}s");
+        Map<String, String> environment = Map.of(
+                "LOCK_SECONDS", "3",
+                "GPUSTACK_USAGE_DETAILS_RETENTION_MONTHS", "1200",
+                "GPUSTACK_USAGE_DETAILS_ARCHIVE_BATCH_SIZE", "7");
+        CommandRun run = CommandRun.of(environment, "plan", "--config", file, "--set", "batchSize=50");
+        assertThat(run.out())
+                .contains("UTC, 1,200 months ago\n  settings      --set batchSize = '50'\n                " + file
+                        + ": org.quartz.plugin.usageArchiver.dataSource = 'archive'\n                " + file
+                        + ": org.quartz.plugin.usageArchiver.lockTimeout (${LOCK_SECONDS}) = '3s'\n"
+                        + "                environment variable GPUSTACK_USAGE_DETAILS_RETENTION_MONTHS = '1200'\n")
+                .doesNotContain("ARCHIVE_BATCH_SIZE");
+
+        CommandRun bad = CommandRun.of(Map.of("LOCK_SECONDS", "x"), "plan", "--config", file);
+        assertThat(bad.exitCode()).isEqualTo(2);
+        assertThat(bad.err())
+                .startsWith(file + ": org.quartz.plugin.usageArchiver.lockTimeout (${LOCK_SECONDS}) = 'xs': must be a"
+                        + " duration");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            DROP TABLE usage_archive_hold                                                                                   | true
+            REVOKE DELETE ON model_usage_details FROM usage_archiver                                                        | true
+            DROP INDEX usage_archive_sweep_running                                                                          | true
+            ALTER TABLE model_usage_details ALTER id TYPE bigint; ALTER TABLE model_usage_details_archive ALTER id TYPE bigint | false
+            ALTER TABLE usage_archive_hold DROP reason                                                                      | false
+            ALTER TABLE model_usage_details SET UNLOGGED                                                                    | false
+            """)
+    void only_a_refusal_that_init_mends_points_at_it(String change, boolean mended) {
+        db.execute(change);
+        CommandRun run = run("sweep");
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(run.err().contains("'usage-archiver init'")).isEqualTo(mended);
+    }
+
+    @Test
     void a_plan_with_a_hold_that_cannot_be_honoured_says_so_and_exits_with_1() {
         insertExpired(1, 10);
         db.execute("INSERT INTO usage_archive_hold (table_name, user_id, reason, created_by, node, created_at)"
@@ -115,6 +184,7 @@ class OperatorCommandsTest {
                         "batchSize number",
                         "countLimit number",
                         "allowsSweep boolean",
+                        "verdict string",
                         "expired object",
                         "batches number",
                         "durationMillis null",
@@ -122,10 +192,12 @@ class OperatorCommandsTest {
                         "paceOfSweeps number",
                         "schemaDifferences array",
                         "missingGrants array",
+                        "waits array",
                         "archivedAlready object",
                         "warnings array",
                         "role string",
-                        "seesOtherSessions boolean");
+                        "seesOtherSessions boolean",
+                        "settings array");
         assertThat(json(run.out(), "$.expired.months")).isEqualTo("{\"2020-01\": 3}");
         assertThat(json(run.out(), "$.expired.rows")).isEqualTo("3");
         assertThat(json(run.out(), "$.expired.exact")).isEqualTo("true");

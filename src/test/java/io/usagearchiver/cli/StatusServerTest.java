@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.usagearchiver.Archiver;
+import io.usagearchiver.Health;
 import io.usagearchiver.UsageDetails;
 import io.usagearchiver.testing.TestDatabase;
 import java.io.IOException;
@@ -20,6 +21,8 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
@@ -38,14 +41,14 @@ class StatusServerTest {
     @AutoClose
     private final TestDatabase db = TestDatabase.create();
 
+    private final Archiver archiver =
+            Archiver.builder(UsageDetails.PAIR, db.archiver()).build();
+
+    private volatile Supplier<Health> health = archiver::health;
+
     @AutoClose
     private final StatusServer server = new StatusServer(
-            InetAddress.getLoopbackAddress(),
-            0,
-            () -> METRICS,
-            List.of(new NodeHealth(
-                    "usageArchiver",
-                    Archiver.builder(UsageDetails.PAIR, db.archiver()).build())));
+            InetAddress.getLoopbackAddress(), 0, () -> METRICS, () -> Map.of("usageArchiver", health.get()));
 
     private final List<Socket> sockets = new ArrayList<>();
 
@@ -77,6 +80,17 @@ class StatusServerTest {
             await().atMost(GENEROUS).until(() -> refusesMore(socket));
         }
         assertThat(get("/health").statusCode()).isEqualTo(200);
+    }
+
+    @Test
+    void a_sweep_that_is_late_is_not_ok() throws Exception {
+        health = () -> Health.of(Health.Status.LATE, "why");
+        HttpResponse<String> late = get("/health");
+        assertThat(late.statusCode()).isEqualTo(503);
+        assertThat(late.body()).isEqualTo("usageArchiver: late: why\n");
+
+        health = () -> Health.of(Health.Status.NO_SIGN_OF_LIFE, "why");
+        assertThat(get("/health").body()).isEqualTo("usageArchiver: no sign of life: why\n");
     }
 
     @Test

@@ -56,6 +56,32 @@ class SweepCommandTest {
     }
 
     @Test
+    void a_retention_that_is_to_switch_gpustacks_archiver_off_is_warned_of_and_the_archivers_own_goes_before_it() {
+        insertExpired(1, 60);
+        String file = ConfigFiles.write(directory, db);
+        String off = "GPUSTACK_USAGE_DETAILS_RETENTION_MONTHS";
+        for (String command : List.of("plan", "sweep")) {
+            CommandRun run = CommandRun.of(Map.of(off, "1200"), command, "--config", file, "--json");
+            assertThat(run.exitCode()).isZero();
+            assertThat(run.err())
+                    .startsWith((command.equals("plan")
+                                    ? ""
+                                    : "retentionMonths is from the environment variable " + off + "\n")
+                            + "WARNING: retentionMonths is 1200, from the environment variable " + off + ": ");
+        }
+        assertThat(db.number("SELECT count(*) FROM model_usage_details_archive"))
+                .isZero();
+
+        CommandRun run =
+                CommandRun.of(Map.of(off, "1200", "USAGE_ARCHIVER_RETENTION_MONTHS", "13"), "sweep", "--config", file);
+
+        assertThat(run.err())
+                .isEqualTo("retentionMonths is from the environment variable USAGE_ARCHIVER_RETENTION_MONTHS\n");
+        assertThat(db.number("SELECT count(*) FROM model_usage_details_archive"))
+                .isEqualTo(60);
+    }
+
+    @Test
     void json_is_one_object_with_exactly_these_members() {
         insertExpired(1, 30);
         archiveOtherwise("id <= 25");
@@ -148,13 +174,13 @@ class SweepCommandTest {
     @Test
     void a_fault_in_the_middle_gives_the_result_so_far_on_stdout_the_fault_on_stderr_and_exit_code_1() {
         insertExpired(1, 10);
-        db.execute("REVOKE INSERT ON model_usage_details_archive FROM " + TestDatabase.ARCHIVER);
+        refuseAllRows();
         CommandRun run = sweep("--json");
         assertThat(run.exitCode()).isEqualTo(1);
         assertThat(json(run.out(), "stopReason")).isEqualTo("FAILED");
         assertThat(json(run.out(), "rowsMoved")).isEqualTo("0");
         assertThat(run.err())
-                .contains("permission denied for table model_usage_details_archive", "sql/04-grants.sql")
+                .contains("permission denied for table metered_usage (apply sql/examples/grants.sql for the role")
                 .hasLineCount(1);
     }
 
@@ -201,7 +227,7 @@ class SweepCommandTest {
     @Test
     void a_fault_clears_the_progress_line() {
         insertExpired(1, 10);
-        db.execute("REVOKE INSERT ON model_usage_details_archive FROM " + TestDatabase.ARCHIVER);
+        refuseAllRows();
         CommandRun run = CommandRun.onTerminal("sweep", "--config", ConfigFiles.write(directory, db));
         assertThat(run.out()).contains("\r" + " ".repeat(70) + "\rSweep 1 of public.model_usage_details: FAILED, ");
     }
@@ -245,6 +271,14 @@ class SweepCommandTest {
         assertThat(run.out()).isEmpty();
         assertThat(run.err()).hasLineCount(1);
         return run;
+    }
+
+    /** By a right that no check can see beforehand. */
+    private void refuseAllRows() {
+        db.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                + " RAISE insufficient_privilege USING MESSAGE = 'permission denied for table metered_usage'; END $$;"
+                + " CREATE TRIGGER refuse BEFORE INSERT ON model_usage_details_archive"
+                + " FOR EACH STATEMENT EXECUTE FUNCTION refuse()");
     }
 
     private CommandRun sweep(String... options) {

@@ -64,7 +64,7 @@ class UsageTest {
         "hold, --from --to --ids --user --model --until --reason --data-source --plugin --config, 0 1 2",
         "release, ID --data-source --plugin --config, 0 1 2",
         "holds, --all --json --data-source --plugin --config, 0 1 2",
-        "plan, --set --count-limit --json --plugin --config, 0 1 2",
+        "plan, --set --count-limit --json --plugin --config, 0 1 2 3 4",
         "history, --limit --json --plugin --config, 0 1 2",
         "verify, --timeout --json --plugin --config, 0 1 2 3 4"
     })
@@ -210,7 +210,8 @@ class UsageTest {
     void variables_are_put_into_any_value_as_they_are() {
         String file = ConfigFiles.write(directory, null, PREFIX + "cron = ${A}x${B}");
         assertRefused(
-                CommandRun.of(Map.of("A", "$1\\${B}", "B", "-"), "sweep", "--config", file), "cron = '$1\\${B}x-'");
+                CommandRun.of(Map.of("A", "$1\\${B}", "B", "-"), "sweep", "--config", file),
+                "cron (${A}, ${B}) = '$1\\${B}x-'");
     }
 
     private static void assertRefused(CommandRun run, String... told) {

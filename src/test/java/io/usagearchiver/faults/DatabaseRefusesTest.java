@@ -135,7 +135,7 @@ class DatabaseRefusesTest {
     }
 
     private enum Refusal {
-        READ_ONLY("read-only transaction (a standby, or default_transaction_read_only") {
+        READ_ONLY("are read-only (default_transaction_read_only, set by ALTER DATABASE)") {
             @Override
             void begin(DatabaseRefusesTest test) {
                 test.setForNewSessions("SET default_transaction_read_only = on");

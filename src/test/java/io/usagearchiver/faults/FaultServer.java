@@ -19,7 +19,7 @@ import java.util.List;
  * A PostgreSQL of its own that keeps what it has acknowledged ({@code fsync} and {@code synchronous_commit} are on), with
  * one database made from {@code sql/}. It can be crashed and started again on the same data.
  */
-final class FaultServer implements AutoCloseable {
+public final class FaultServer implements AutoCloseable {
     private static final String DATABASE = "usage";
     private static final List<String> SETTINGS = List.of(
             "fsync=on",
@@ -30,16 +30,18 @@ final class FaultServer implements AutoCloseable {
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=");
 
+    private final List<String> settings = new ArrayList<>(SETTINGS);
     private final Path data;
     private final EmbeddedPostgres postgres;
     private final int port;
 
-    /** Starts it. */
-    FaultServer() {
+    /** Starts it, with further settings, each as {@code name=value}. */
+    public FaultServer(String... further) {
+        settings.addAll(List.of(further));
         try {
             data = Files.createTempDirectory("usage-archiver-postgres");
             EmbeddedPostgres.Builder builder = EmbeddedPostgres.builder().setDataDirectory(data);
-            for (String setting : SETTINGS) {
+            for (String setting : settings) {
                 String[] parts = setting.split("=", -1);
                 builder.setServerConfig(parts[0], parts[1]);
             }
@@ -59,7 +61,7 @@ final class FaultServer implements AutoCloseable {
     }
 
     /** Makes the database anew: the tables of {@code sql/}, empty. Ends the sessions that use the old one. */
-    void recreateDatabase() {
+    public void recreateDatabase() {
         try (Connection server = connect("postgres")) {
             TestDatabase.execute(server, "DROP DATABASE IF EXISTS " + DATABASE + " WITH (FORCE)");
             TestDatabase.execute(server, "CREATE DATABASE " + DATABASE);
@@ -74,7 +76,7 @@ final class FaultServer implements AutoCloseable {
     }
 
     /** The JDBC URL of the database, without user and password. */
-    String url() {
+    public String url() {
         return url(DATABASE);
     }
 
@@ -83,8 +85,13 @@ final class FaultServer implements AutoCloseable {
     }
 
     /** A new connection of the superuser that owns the tables. */
-    Connection connect() throws SQLException {
+    public Connection connect() throws SQLException {
         return connect(DATABASE);
+    }
+
+    /** The port that it listens on. */
+    public int port() {
+        return port;
     }
 
     private Connection connect(String database) throws SQLException {
@@ -92,7 +99,7 @@ final class FaultServer implements AutoCloseable {
     }
 
     /** Executes statements as the superuser. */
-    void execute(String sql) {
+    public void execute(String sql) {
         try (Connection connection = connect()) {
             TestDatabase.execute(connection, sql);
         } catch (SQLException e) {
@@ -101,7 +108,7 @@ final class FaultServer implements AutoCloseable {
     }
 
     /** The first column of all rows of a query by the superuser, as PostgreSQL writes them. */
-    List<String> strings(String sql) {
+    public List<String> strings(String sql) {
         try (Connection connection = connect();
                 Statement statement = connection.createStatement();
                 ResultSet rows = statement.executeQuery(sql)) {
@@ -116,18 +123,18 @@ final class FaultServer implements AutoCloseable {
     }
 
     /** The number that a query by the superuser gives. */
-    long number(String sql) {
+    public long number(String sql) {
         return Long.parseLong(strings(sql).get(0));
     }
 
     /** Crashes it: no checkpoint, no answer to anybody. Returns when it is gone. */
-    void stopImmediately() {
+    public void stopImmediately() {
         PgCtl.ofServerOn(data).stop(data, "immediate");
     }
 
     /** Starts it again on the same data and port. Returns when it takes connections. */
-    void startAgain() {
-        PgCtl.ofServerOn(data).start(data, port, SETTINGS);
+    public void startAgain() {
+        PgCtl.ofServerOn(data).start(data, port, settings);
     }
 
     /** Stops it and deletes its data. */

@@ -11,6 +11,7 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.usagearchiver.ArchiveException;
 import io.usagearchiver.ArchiveSettings;
 import io.usagearchiver.Archiver;
+import io.usagearchiver.Health;
 import io.usagearchiver.Pace;
 import io.usagearchiver.RunWindow;
 import io.usagearchiver.SchemaDriftException;
@@ -20,6 +21,7 @@ import io.usagearchiver.SweepProgress;
 import io.usagearchiver.UsageDetails;
 import io.usagearchiver.testing.TestDatabase;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,6 +31,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class SweepMetricsTest {
+    private static final String TABLE = "public.model_usage_details";
     private static final LocalDateTime CUTOFF = LocalDateTime.parse("2025-01-01T00:00");
 
     @AutoClose
@@ -74,6 +77,47 @@ class SweepMetricsTest {
         assertThat(gauge(SweepMetrics.LAST_SUCCESS)).isEqualTo(clock.wallTime() / 1000.0);
         assertThat(registry.get(SweepMetrics.ROWS_MOVED).counter().getId().getTag(SweepMetrics.TABLE))
                 .isEqualTo("public.model_usage_details");
+    }
+
+    @Test
+    void health_is_told_before_the_first_sweep_and_the_age_of_the_last_success_goes_on_between_two_looks() {
+        metrics.healthRead(TABLE, archiver(settings()).build().health());
+        assertThat(health("OK")).isEqualTo(1);
+        assertThat(gauge(SweepMetrics.LAST_SUCCESS_AGE)).isNaN();
+        assertThat(gauge(SweepMetrics.LAST_KEPT_BACK)).isNaN();
+        assertThat(gauge(SweepMetrics.NEXT_FIRING)).isNaN();
+        assertThat(gauge(SweepMetrics.RUNNING)).isZero();
+
+        Archiver.builder(UsageDetails.PAIR, db.archiver()).node("other").build().sweep();
+        db.execute(
+                "UPDATE usage_archive_sweep SET finished_at = finished_at - interval '1 hour', rows_in_conflict = 3");
+        metrics.healthRead(
+                TABLE, archiver(settings()).build().health().withNextFiring(Instant.ofEpochSecond(1_800_000_000)));
+        clock.add(Duration.ofSeconds(60));
+        assertThat(gauge(SweepMetrics.LAST_SUCCESS_AGE)).isBetween(3660.0, 4500.0);
+        assertThat(gauge(SweepMetrics.LAST_KEPT_BACK)).isEqualTo(3);
+        assertThat(gauge(SweepMetrics.NEXT_FIRING)).isEqualTo(1.8e9);
+
+        metrics.healthRead(TABLE, Health.of(Health.Status.NO_ANSWER, "none"));
+        assertThat(health("OK")).isZero();
+        assertThat(health("NO_ANSWER")).isEqualTo(1);
+        clock.add(Duration.ofHours(1));
+        assertThat(gauge(SweepMetrics.LAST_SUCCESS_AGE)).isBetween(7260.0, 8100.0);
+
+        archiver(settings()).build().sweep();
+        assertThat(gauge(SweepMetrics.LAST_SUCCESS_AGE)).isZero();
+    }
+
+    @Test
+    void the_backlog_is_that_of_the_node_that_swept_last() {
+        archiver(settings().withTimeBudget(Duration.ofMillis(1))).build().sweep();
+        assertThat(gauge(SweepMetrics.BACKLOG_AGE)).isPositive();
+        metrics.healthRead(TABLE, archiver(settings()).build().health());
+        assertThat(gauge(SweepMetrics.BACKLOG_AGE)).isPositive();
+
+        Archiver.builder(UsageDetails.PAIR, db.archiver()).node("other").build().sweep();
+        metrics.healthRead(TABLE, archiver(settings()).build().health());
+        assertThat(gauge(SweepMetrics.BACKLOG_AGE)).isNaN();
     }
 
     @Test
@@ -198,6 +242,13 @@ class SweepMetricsTest {
 
     private double gauge(String name) {
         return registry.get(name).gauge().value();
+    }
+
+    private double health(String status) {
+        return registry.get(SweepMetrics.HEALTH)
+                .tag(SweepMetrics.STATUS, status)
+                .gauge()
+                .value();
     }
 
     private double sweeps(String reason) {

@@ -83,6 +83,33 @@ class ArchivePluginTest {
     }
 
     @Test
+    void the_start_tells_which_settings_are_of_the_environment_and_warns_of_gpustacks_switch() throws Exception {
+        properties.stringPropertyNames().stream()
+                .filter(name -> name.startsWith("org.quartz.plugin."))
+                .forEach(properties::remove);
+        Map<String, String> environment = Map.of(
+                "GPUSTACK_USAGE_DETAILS_RETENTION_MONTHS", "1200",
+                "GPUSTACK_USAGE_DETAILS_ARCHIVE_CRON", "0 3 * * 0",
+                "USAGE_ARCHIVER_CRON", "0 3 * * MON");
+        ArchivePlugin plugin = new ArchivePlugin(environment::get);
+        plugin.setDataSource("archive");
+        plugin.setBatchSize("500");
+        try (TestScheduler scheduler = new TestScheduler(properties)) {
+            plugin.initialize("usageArchiver", scheduler.get(), new SimpleClassLoadHelper());
+            plugin.start();
+            plugin.shutdown();
+        }
+
+        assertThat(log.messages(Level.INFO, ArchivePlugin.class))
+                .contains("Archiver usageArchiver takes from the environment: {cron=USAGE_ARCHIVER_CRON,"
+                        + " retentionMonths=GPUSTACK_USAGE_DETAILS_RETENTION_MONTHS}");
+        assertThat(log.messages(Level.WARN, ArchivePlugin.class))
+                .singleElement()
+                .asString()
+                .startsWith("Archiver usageArchiver: retentionMonths is 1200, from the environment variable");
+    }
+
+    @Test
     void a_cron_with_a_year_runs_at_its_last_firing_and_from_then_on_nodes_start_and_say_that_it_is_over()
             throws Exception {
         properties.setProperty(archiver("cron"), "0 0 3 1 1 ? 2098");

@@ -261,7 +261,7 @@ class ArchiveScheduleTest {
 
     static void store(Scheduler scheduler, Map<String, String> settings) throws SchedulerException {
         Map<String, String> all = new HashMap<>(settings);
-        all.put("dataSource", "archive");
+        all.putIfAbsent("dataSource", "archive");
         new ArchiveSchedule(scheduler, "usageArchiver", PluginSettings.parse(all, name -> name, variable -> null))
                 .store();
     }

@@ -36,6 +36,9 @@ class PluginSettingsTest {
             "cron", "GPUSTACK_USAGE_DETAILS_ARCHIVE_CRON",
             "batchSize", "GPUSTACK_USAGE_DETAILS_ARCHIVE_BATCH_SIZE");
 
+    private static final Map<String, String> DISTINCT =
+            Map.of("retentionMonths", "8", "cron", "5 6 * * *", "batchSize", "77");
+
     @Test
     void a_data_source_is_enough() {
         PluginSettings settings = parse(Map.of("dataSource", "archive"), Map.of());
@@ -114,6 +117,80 @@ class PluginSettingsTest {
                 .isEqualTo(variable);
         assertThat(effective(Map.of("dataSource", "archive"), Map.of()).get(name))
                 .isNotIn(property, variable);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "retentionMonths, USAGE_ARCHIVER_RETENTION_MONTHS, 13, 1200",
+        "retentionMonths, USAGE_ARCHIVER_RETENTION_MONTHS, 13, 24000",
+        "cron, USAGE_ARCHIVER_CRON, 0 4 * * *, not a cron",
+        "batchSize, USAGE_ARCHIVER_BATCH_SIZE, 7, 5000"
+    })
+    void a_variable_of_the_archivers_own_comes_before_gpustacks_whatever_that_says_and_after_the_property(
+            String name, String own, String value, String ofGpustack) {
+        Map<String, String> environment = Map.of(own, value, VARIABLES.get(name), ofGpustack);
+
+        assertThat(effective(Map.of("dataSource", "archive"), environment).get(name))
+                .isEqualTo(value);
+        assertThat(effective(with(name, DISTINCT.get(name)), environment).get(name))
+                .isEqualTo(DISTINCT.get(name));
+        assertThat(effective(with("pair", OtherPair.class.getName()), environment)
+                        .get(name))
+                .isNotEqualTo(ofGpustack)
+                .isEqualTo(effective(Map.of("dataSource", "archive"), Map.of()).get(name));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> parse(Map.of("dataSource", "archive"), Map.of(own, "bad")))
+                .withMessageStartingWith("environment variable " + own + " = 'bad': ");
+    }
+
+    @Test
+    void what_comes_from_the_environment_is_told_and_what_was_meant_for_gpustack_alone_is_warned_of() {
+        Map<String, String> off = Map.of(VARIABLES.get("retentionMonths"), "1200");
+        assertThat(Variables.used(
+                        parse(with("batchSize", "5"), off),
+                        Map.of("batchSize", "5").keySet(),
+                        off::get))
+                .containsExactly(Map.entry("retentionMonths", VARIABLES.get("retentionMonths")));
+        assertThat(warnings(Map.of(), off))
+                .singleElement()
+                .asString()
+                .startsWith("retentionMonths is 1200, from the environment variable"
+                        + " GPUSTACK_USAGE_DETAILS_RETENTION_MONTHS: rows that are younger stay hot.")
+                .contains("USAGE_ARCHIVER_RETENTION_MONTHS");
+        assertThat(warnings(Map.of(), Map.of(VARIABLES.get("retentionMonths"), "121")))
+                .hasSize(1);
+
+        assertThat(warnings(Map.of(), Map.of(VARIABLES.get("retentionMonths"), "120")))
+                .isEmpty();
+        assertThat(warnings(
+                        Map.of(),
+                        Map.of(VARIABLES.get("retentionMonths"), "1200", "USAGE_ARCHIVER_RETENTION_MONTHS", "1200")))
+                .isEmpty();
+        assertThat(warnings(Map.of("retentionMonths", "1200"), off)).isEmpty();
+        assertThat(warnings(Map.of("pair", OtherPair.class.getName()), off)).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "0 3 * * 0, true",
+        "0 3 * * 1-5, true",
+        "0 3 * * */2, true",
+        "0 3 * * MON, false",
+        "0 3 * * *, false",
+        "0 3 1 * *, false",
+        "0 0 3 ? * 1, false"
+    })
+    void a_cron_of_gpustacks_that_numbers_days_of_the_week_is_warned_of(String cron, boolean warned) {
+        assertThat(warnings(Map.of(), Map.of(VARIABLES.get("cron"), cron))).hasSize(warned ? 1 : 0);
+        assertThat(warnings(Map.of("cron", cron), Map.of(VARIABLES.get("cron"), cron)))
+                .isEmpty();
+    }
+
+    private static List<String> warnings(Map<String, String> properties, Map<String, String> environment) {
+        Map<String, String> all = new HashMap<>(properties);
+        all.put("dataSource", "archive");
+        PluginSettings settings = parse(all, environment);
+        return Variables.warnings(settings, Variables.used(settings, all.keySet(), environment::get));
     }
 
     @Test

@@ -7,6 +7,7 @@ import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.TimeUnit;
@@ -21,8 +22,8 @@ public final class NodeProcess implements AutoCloseable {
         this.process = process;
     }
 
-    /** Starts a node with a configuration file of these properties, in this JVM's time zone. */
-    public static NodeProcess start(Properties properties, Map<String, String> environment) {
+    /** Starts a node with a configuration file of these properties, and further options, in this JVM's time zone. */
+    public static NodeProcess start(Properties properties, Map<String, String> environment, String... options) {
         try {
             Path directory = Files.createTempDirectory("usage-archiver-node");
             Path config = directory.resolve("quartz.properties");
@@ -45,6 +46,7 @@ public final class NodeProcess implements AutoCloseable {
                             config.toString())
                     .redirectErrorStream(true)
                     .redirectOutput(directory.resolve("log").toFile());
+            builder.command().addAll(List.of(options));
             builder.environment().putAll(environment);
             Process process = builder.start();
             // Also where the tests are broken off.

@@ -27,6 +27,11 @@ public final class PgCtl {
         }
     }
 
+    /** The one of a directory of programs. */
+    public static PgCtl in(Path programs) {
+        return new PgCtl(programs.resolve("pg_ctl"));
+    }
+
     /** Starts a server on a data directory. Returns when it takes connections. */
     public void start(Path data, int port, List<String> settings) {
         run(

@@ -76,6 +76,16 @@ public final class ReplicatedServer implements AutoCloseable {
         }
     }
 
+    /** The JDBC URL of the primary's database, without user and password. */
+    public String url() {
+        return url(port, DATABASE);
+    }
+
+    /** The same of the replica's. */
+    public String replicaUrl() {
+        return url(replicaPort, DATABASE);
+    }
+
     /** A connection of the least-privileged role to the primary. */
     public Connection connectAsArchiver() throws SQLException {
         return DriverManager.getConnection(url(port, DATABASE), TestDatabase.ARCHIVER, TestDatabase.ARCHIVER);
@@ -107,6 +117,11 @@ public final class ReplicatedServer implements AutoCloseable {
     /** The first column of the first row of a query by the owner on the primary, as PostgreSQL writes it. */
     public String string(String sql) {
         return string(port, DATABASE, sql);
+    }
+
+    /** The same on the replica. */
+    public String replicaString(String sql) {
+        return string(replicaPort, DATABASE, sql);
     }
 
     /** Waits until the replica has replayed all that the primary has written by now. */

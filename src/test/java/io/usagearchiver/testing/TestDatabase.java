@@ -32,12 +32,14 @@ public final class TestDatabase implements AutoCloseable {
     private static final AtomicInteger COUNT = new AtomicInteger();
     private static boolean templateMade;
 
+    private final String server;
     private final String name;
     private final Connection owner;
 
-    private TestDatabase(String name) throws SQLException {
+    private TestDatabase(String server, String name) throws SQLException {
+        this.server = server;
         this.name = name;
-        this.owner = TestServer.superuser(name);
+        this.owner = TestServer.superuser(server, name);
     }
 
     /** A database with the usage tables, the ledger, Quartz's tables and the grants. */
@@ -45,10 +47,10 @@ public final class TestDatabase implements AutoCloseable {
         try {
             makeTemplate();
             String name = "usage_test_" + ProcessHandle.current().pid() + "_" + COUNT.incrementAndGet();
-            try (Connection server = TestServer.superuser(null)) {
+            try (Connection server = TestServer.superuser(superuserUrl(), null)) {
                 execute(server, "CREATE DATABASE " + name + " TEMPLATE " + TEMPLATE);
             }
-            return new TestDatabase(name);
+            return new TestDatabase(superuserUrl(), name);
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }
@@ -59,35 +61,49 @@ public final class TestDatabase implements AutoCloseable {
         try {
             makeTemplate();
             String name = "usage_test_" + ProcessHandle.current().pid() + "_" + COUNT.incrementAndGet();
-            try (Connection server = TestServer.superuser(null)) {
+            try (Connection server = TestServer.superuser(superuserUrl(), null)) {
                 execute(server, "CREATE DATABASE " + name);
             }
-            return new TestDatabase(name);
+            return new TestDatabase(superuserUrl(), name);
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** What {@link #create} gives, on another server. */
+    public static TestDatabase createOn(String superuserUrl) {
+        String name = "usage_test_" + COUNT.incrementAndGet();
+        try {
+            make(superuserUrl, name);
+            return new TestDatabase(superuserUrl, name);
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }
     }
 
     private static synchronized void makeTemplate() throws SQLException {
-        if (templateMade) {
-            return;
+        if (!templateMade) {
+            make(superuserUrl(), TEMPLATE);
+            templateMade = true;
         }
-        try (Connection server = TestServer.superuser(null)) {
+    }
+
+    private static void make(String superuserUrl, String name) throws SQLException {
+        try (Connection server = TestServer.superuser(superuserUrl, null)) {
             for (String role : List.of(ARCHIVER, RESTORER)) {
                 execute(
                         server,
                         "DO $$ BEGIN CREATE ROLE " + role + " LOGIN PASSWORD '" + role
                                 + "'; EXCEPTION WHEN duplicate_object THEN END $$");
             }
-            execute(server, "DROP DATABASE IF EXISTS " + TEMPLATE);
-            execute(server, "CREATE DATABASE " + TEMPLATE);
+            execute(server, "DROP DATABASE IF EXISTS " + name);
+            execute(server, "CREATE DATABASE " + name);
         }
-        try (Connection template = TestServer.superuser(TEMPLATE)) {
+        try (Connection database = TestServer.superuser(superuserUrl, name)) {
             for (String sql : scripts()) {
-                execute(template, sql);
+                execute(database, sql);
             }
         }
-        templateMade = true;
     }
 
     /** The numbered files of {@code sql/} in the order in which they are applied, psql's variables replaced. */
@@ -109,8 +125,18 @@ public final class TestDatabase implements AutoCloseable {
 
     /** Makes the tables of {@code sql/examples} as well, with their grants. */
     public void addExamples() {
+        executeExamples("metered-usage", "resource-events");
+        grantExamples();
+    }
+
+    /** The grants of {@code sql/examples} alone, on tables that somebody else has made. */
+    public void grantExamples() {
+        executeExamples("grants", "restore-grants");
+    }
+
+    private void executeExamples(String... files) {
         try {
-            for (String file : List.of("metered-usage", "resource-events", "grants", "restore-grants")) {
+            for (String file : files) {
                 execute(Files.readString(Path.of("sql", "examples", file + ".sql"))
                         .replace(":\"role\"", file.startsWith("restore") ? RESTORER : ARCHIVER));
             }
@@ -122,14 +148,14 @@ public final class TestDatabase implements AutoCloseable {
     /** The scheduler's name for which the lock rows are there. */
     public static final String SCHEDULER = "UsageArchiver";
 
-    /** A superuser's JDBC URL of the server. */
+    /** A superuser's JDBC URL of the server of all tests. */
     public static String superuserUrl() {
         return TestServer.superuserUrl();
     }
 
     /** The JDBC URL, without user and password. */
     public String url() {
-        return TestServer.url(name);
+        return TestServer.url(server, name);
     }
 
     /** The name of the database. */
@@ -139,7 +165,7 @@ public final class TestDatabase implements AutoCloseable {
 
     /** A new connection of the superuser that owns the tables. */
     public Connection connectAsOwner() throws SQLException {
-        return TestServer.superuser(name);
+        return TestServer.superuser(server, name);
     }
 
     /** A new connection of the least-privileged role, in the time zone Asia/Kolkata. */
@@ -228,9 +254,9 @@ public final class TestDatabase implements AutoCloseable {
 
     @Override
     public void close() {
-        try (Connection server = TestServer.superuser(null)) {
+        try (Connection superuser = TestServer.superuser(server, null)) {
             owner.close();
-            execute(server, "DROP DATABASE IF EXISTS " + name + " WITH (FORCE)");
+            execute(superuser, "DROP DATABASE IF EXISTS " + name + " WITH (FORCE)");
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }

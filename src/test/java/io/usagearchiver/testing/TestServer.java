@@ -22,22 +22,22 @@ final class TestServer {
 
     private TestServer() {}
 
-    /** A superuser's connection to a database of the server, or to its own database if {@code database} is null. */
-    static Connection superuser(String database) throws SQLException {
-        return DriverManager.getConnection(database == null ? URL : withDatabase(database));
+    /** A superuser's connection to a database of a server, or to the one of its URL if {@code database} is null. */
+    static Connection superuser(String server, String database) throws SQLException {
+        return DriverManager.getConnection(database == null ? server : withDatabase(server, database));
     }
 
     static String superuserUrl() {
         return URL;
     }
 
-    /** The JDBC URL of a database, without user and password. */
-    static String url(String database) {
-        return withDatabase(database).replaceFirst("\\?.*", "");
+    /** The JDBC URL of a database of a server, without user and password. */
+    static String url(String server, String database) {
+        return withDatabase(server, database).replaceFirst("\\?.*", "");
     }
 
-    private static String withDatabase(String database) {
-        return URL.replaceFirst("^(jdbc:postgresql://[^/]+/)[^?]*", "$1" + database);
+    private static String withDatabase(String server, String database) {
+        return server.replaceFirst("^(jdbc:postgresql://[^/]+/)[^?]*", "$1" + database);
     }
 
     static String major(String version) {

@@ -25,7 +25,7 @@ class VersionsTest {
     }
 
     private static String postgres() throws SQLException {
-        try (Connection server = TestServer.superuser(null)) {
+        try (Connection server = TestServer.superuser(TestServer.superuserUrl(), null)) {
             return server.getMetaData().getDatabaseProductVersion();
         }
     }

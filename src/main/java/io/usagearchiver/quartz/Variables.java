@@ -1,0 +1,86 @@
+package io.usagearchiver.quartz;
+
+import io.usagearchiver.UsageDetails;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The environment variables that settings of {@link UsageDetails} are taken from where there is no property: the archiver's
+ * own, or else GPUStack's. An environment that both share can so say one thing to GPUStack's own archiver and another to
+ * this one.
+ */
+public final class Variables {
+    /** Ten years. Who keeps rows for longer than that rather means to archive none. */
+    private static final int LONG_RETENTION_MONTHS = 120;
+
+    private static final Map<String, List<String>> OF_SETTINGS = Map.of(
+            PluginSettings.RETENTION_MONTHS,
+            List.of(PluginSettings.OWN_RETENTION_MONTHS_VARIABLE, PluginSettings.RETENTION_MONTHS_VARIABLE),
+            PluginSettings.CRON,
+            List.of(PluginSettings.OWN_CRON_VARIABLE, PluginSettings.CRON_VARIABLE),
+            PluginSettings.BATCH_SIZE,
+            List.of(PluginSettings.OWN_BATCH_SIZE_VARIABLE, PluginSettings.BATCH_SIZE_VARIABLE));
+
+    private Variables() {}
+
+    /** The variable that a setting without a property is taken from, or null if none is set. */
+    static @Nullable String of(String setting, Function<String, @Nullable String> environment) {
+        return OF_SETTINGS.getOrDefault(setting, List.of()).stream()
+                .filter(variable -> environment.apply(variable) != null)
+                .findFirst()
+                .orElse(null);
+    }
+
+    /**
+     * Which settings come from the environment.
+     *
+     * @param properties the names of those that are properties
+     * @param environment looks up an environment variable; null if it is not set
+     * @return the variable of each, by the setting's name
+     */
+    public static Map<String, String> used(
+            PluginSettings settings, Set<String> properties, Function<String, @Nullable String> environment) {
+        Map<String, String> used = new TreeMap<>();
+        if (settings.pair() == UsageDetails.PAIR) {
+            for (String setting : OF_SETTINGS.keySet()) {
+                String variable = of(setting, environment);
+                if (variable != null && !properties.contains(setting)) {
+                    used.put(setting, variable);
+                }
+            }
+        }
+        return used;
+    }
+
+    /**
+     * What may not have been meant for this archiver among the settings that are taken from variables of GPUStack.
+     *
+     * @param used as {@link #used} gives it
+     */
+    public static List<String> warnings(PluginSettings settings, Map<String, String> used) {
+        List<String> warnings = new ArrayList<>();
+        int months = settings.archive().retentionMonths();
+        if (PluginSettings.RETENTION_MONTHS_VARIABLE.equals(used.get(PluginSettings.RETENTION_MONTHS))
+                && months > LONG_RETENTION_MONTHS) {
+            warnings.add("retentionMonths is " + months + ", from the environment variable "
+                    + PluginSettings.RETENTION_MONTHS_VARIABLE
+                    + ": rows that are younger stay hot. If that is to switch"
+                    + " GPUStack's own archiver off, set the property retentionMonths or the environment variable "
+                    + PluginSettings.OWN_RETENTION_MONTHS_VARIABLE + " as well, which go before it");
+        }
+        if (PluginSettings.CRON_VARIABLE.equals(used.get(PluginSettings.CRON))
+                && settings.schedule().numbersDaysOfTheWeek()) {
+            warnings.add("cron is '" + settings.schedule().text() + "', from the environment variable "
+                    + PluginSettings.CRON_VARIABLE
+                    + ": days of the week are numbered from Sunday on here, but from Monday"
+                    + " on in GPUStack. Name them, such as MON, or set the property cron or the environment variable "
+                    + PluginSettings.OWN_CRON_VARIABLE + ", which go before it");
+        }
+        return warnings;
+    }
+}
