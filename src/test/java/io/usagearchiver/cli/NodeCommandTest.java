@@ -75,7 +75,7 @@ class NodeCommandTest {
                     .containsPattern(
                             "usage_archive_last_success_age_seconds\\{table=\"public.model_usage_details\"} \\d\\S+\n")
                     .containsPattern(
-                            "usage_archive_next_firing_seconds\\{table=\"public.model_usage_details\"} 1\\.\\d+E9")
+                            "usage_archive_next_firing_timestamp_seconds\\{table=\"public.model_usage_details\"} 1\\.\\d+E9")
                     .containsPattern(
                             "usage_archive_last_success_seconds\\{table=\"public.model_usage_details\"} 1\\.\\d+E9");
 
