@@ -178,6 +178,11 @@ public final class ArchivePair<K> {
         return hot;
     }
 
+    /** The name of the hot table as sweeps tell it, {@code schema.table}, each part quoted if it is not plain lower case. */
+    public String table() {
+        return Shape.name(hot);
+    }
+
     /** The table that keeps expired rows. */
     public Table<?> archive() {
         return archive;

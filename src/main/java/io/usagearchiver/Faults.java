@@ -48,7 +48,8 @@ final class Faults {
     /**
      * Whether the same statements may well succeed a little later: a serialization failure or deadlock, a lock timeout, a
      * server that is shutting down or starting, a transaction or session that PostgreSQL ended for the time it took or was
-     * idle, and whatever cut the connection. Not a full disk or a read-only database: those wait for an operator.
+     * idle, and whatever cut the connection. A transaction that is aborted already (25P02) was so by one of these: a fault of
+     * RELEASE SAVEPOINT jOOQ keeps to itself. Not a full disk or a read-only database: those wait for an operator.
      */
     static boolean isTransient(Throwable fault) {
         if (fault instanceof ConnectionLostException) {
@@ -59,7 +60,7 @@ final class Faults {
         }
         String state = sqlState(fault);
         return switch (state) {
-            case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04" -> true;
+            case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25P02", "25P03", "25P04" -> true;
             default -> isOfConnection(fault);
         };
     }

@@ -57,6 +57,7 @@ public record Health(
 
     /** What a health comes to. */
     public enum Status {
+        // The worst last: metrics of several archivers show the greatest.
         /** It can sweep, its last sweep did not fail, and none is overdue. */
         OK,
         /** No sweep has come though the schedule had one; the message says what to look at. */
@@ -126,7 +127,7 @@ public record Health(
         Row last = newest(tx, table, life, BEGUN.and(archives()));
         Row fired = newest(tx, table, life, FIRED.and(archives()));
         Row success = newest(tx, table, life, SUCCEEDED.and(archives()));
-        Row running = newest(tx, table, life, L.STATE.eq(Ledger.RUNNING));
+        Row running = newest(tx, table, life, L.STATE.eq(DSL.inline(Ledger.RUNNING)));
         Health health = last == null
                 ? of(Status.OK, "no sweep of " + table + " yet")
                 : of(last.failed() ? Status.LAST_SWEEP_FAILED : Status.OK, last.text());
@@ -148,6 +149,7 @@ public record Health(
         return L.DIRECTION.eq(Direction.ARCHIVE.name());
     }
 
+    /** RUNNING is inline where it is asked for, since the index of it is a partial one. */
     private static @Nullable Row newest(DSLContext tx, String table, Duration life, Condition which) {
         Field<String> sign = NaiveUtc.text(DSL.field("date_trunc('second', {0})", SIGN));
         Field<Long> sinceStart = millisSince(L.STARTED_AT);

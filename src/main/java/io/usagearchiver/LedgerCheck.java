@@ -181,6 +181,7 @@ final class LedgerCheck {
                 return null;
             }
             if (Faults.isTransient(e)) {
+                // The transaction may be gone, savepoint and all.
                 throw e;
             }
             return Faults.told(e);

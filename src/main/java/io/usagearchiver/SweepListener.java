@@ -24,10 +24,11 @@ public interface SweepListener {
     default void sweepFailed(String table, ArchiveException fault) {}
 
     /**
-     * The health of the table's archiver was read, which a node of a scheduler does once a minute from its start on, on a
+     * The health of an archiver of the table was read, which a node of a scheduler does once a minute from its start on, on a
      * thread of its own. {@link Archiver} never does.
      *
      * @param table the hot table, as {@code schema.table}
+     * @param archiver the name of its plugin: a table may have several
      */
-    default void healthRead(String table, Health health) {}
+    default void healthRead(String table, String archiver, Health health) {}
 }

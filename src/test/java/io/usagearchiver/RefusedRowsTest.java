@@ -77,7 +77,6 @@ class RefusedRowsTest {
             0A000 |
             0P000 |
             25006 | the next sweep that may write goes on
-            25P02 |
             26000 | PgBouncer
             28000 |
             3F000 |

@@ -1,6 +1,7 @@
 package io.usagearchiver;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
@@ -120,6 +121,20 @@ class RetryTest {
             if (sql.startsWith("insert into \"public\".\"model") && inserts.incrementAndGet() == 3) {
                 TestDatabase.execute(
                         connection, "DO $$ BEGIN RAISE EXCEPTION 'timed out' USING ERRCODE = '" + state + "'; END $$");
+            }
+        });
+
+        assertDrained(result, 100, 10);
+    }
+
+    /** As a RELEASE SAVEPOINT that fails, which jOOQ does not tell. */
+    @Test
+    void a_transaction_that_a_fault_has_aborted_that_nobody_heard_of_is_repeated() {
+        AtomicInteger inserts = new AtomicInteger();
+        SweepResult result = sweep(SETTINGS, (sql, connection) -> {
+            if (sql.startsWith("insert into \"public\".\"model") && inserts.incrementAndGet() == 3) {
+                assertThatExceptionOfType(SQLException.class)
+                        .isThrownBy(() -> TestDatabase.execute(connection, "SELECT 1 / 0"));
             }
         });
 

@@ -18,6 +18,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.quartz.InterruptableJob;
 import org.quartz.JobExecutionContext;
 import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
@@ -114,7 +115,10 @@ final class NodeCommand extends ArchiverCommand {
     /** A shutdown does so as well, but where a sweep is on each thread, Quartz waits for a free one before it says that it begins. */
     private static void stopSweeps(Scheduler scheduler) throws SchedulerException {
         for (JobExecutionContext job : scheduler.getCurrentlyExecutingJobs()) {
-            scheduler.interrupt(job.getFireInstanceId());
+            // Quartz throws for a job of a host that knows no interruption.
+            if (job.getJobInstance() instanceof InterruptableJob) {
+                scheduler.interrupt(job.getFireInstanceId());
+            }
         }
     }
 

@@ -36,7 +36,8 @@ import java.util.concurrent.ConcurrentHashMap;
  *   <li>{@value #NEXT_FIRING}, gauge in seconds since 1970: when the job store has the next sweep, in the past if no node
  *       takes it; not a number without one
  *   <li>{@value #HEALTH}, gauge by {@value #STATUS}, a {@link io.usagearchiver.Health.Status}: 1 for the one that it
- *       comes to, else 0
+ *       comes to, the worst one of several archivers of the table, else 0. {@code NO_ANSWER} is also one of which nothing
+ *       was heard for 5 minutes: the scheduler is down, or its look hangs
  * </ul>
  *
  * <p>The last four are read once a minute, and never by the registry's own look.
@@ -67,7 +68,7 @@ public final class SweepMetrics implements SweepListener {
     /** Rows that had to stay hot then. */
     public static final String LAST_KEPT_BACK = "usage.archive.last.kept.back";
     /** When the next sweep is to begin. */
-    public static final String NEXT_FIRING = "usage.archive.next.firing";
+    public static final String NEXT_FIRING = "usage.archive.next.firing.timestamp";
     /** Whether the archiver does its work. */
     public static final String HEALTH = "usage.archive.health";
 
@@ -121,8 +122,8 @@ public final class SweepMetrics implements SweepListener {
     }
 
     @Override
-    public void healthRead(String table, Health health) {
-        meters(table).healthRead(health);
+    public void healthRead(String table, String archiver, Health health) {
+        meters(table).healthRead(archiver, health);
     }
 
     private TableMeters meters(String table) {

@@ -12,6 +12,10 @@ import io.usagearchiver.SweepResult;
 import java.time.Duration;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeParseException;
+import java.util.Comparator;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -19,6 +23,8 @@ import org.jspecify.annotations.Nullable;
 final class TableMeters {
     private static final int MILLIS = 1000;
     private static final double NANOS = 1e9;
+    /** For so long what was heard of an archiver counts; it is read once a minute. */
+    private static final Duration FRESH = Duration.ofMinutes(5);
 
     private final MeterRegistry registry;
     private final Tags tags;
@@ -37,11 +43,13 @@ final class TableMeters {
     private volatile double lastSuccess = Double.NaN;
     private volatile @Nullable Success clusterSuccess;
     private volatile double keptBack = Double.NaN;
-    private volatile double nextFiring = Double.NaN;
-    private volatile Health.@Nullable Status status;
+    private final Map<String, Reading> healthOfArchivers = new ConcurrentHashMap<>();
 
     /** The last success of any node. Its age goes on while the database does not answer. */
     private record Success(double age, long nanos) {}
+
+    /** What was heard last of one archiver of the table. */
+    private record Reading(Health health, long nanos) {}
 
     TableMeters(MeterRegistry registry, String table) {
         this.registry = registry;
@@ -73,14 +81,14 @@ final class TableMeters {
                 SweepMetrics.NEXT_FIRING,
                 "When the job store has the next sweep, since 1970",
                 "seconds",
-                meters -> meters.nextFiring);
+                TableMeters::nextFiring);
         for (Health.Status one : Health.Status.values()) {
             gauge(
                     SweepMetrics.HEALTH,
                     "Whether the archiver's health has come to this",
                     null,
                     tags.and(SweepMetrics.STATUS, one.name()),
-                    meters -> meters.status == one ? 1 : 0);
+                    meters -> meters.status() == one ? 1 : 0);
         }
         for (StopReason reason : StopReason.values()) {
             sweeps(reason.name());
@@ -131,18 +139,34 @@ final class TableMeters {
         sweeps(reason).increment();
     }
 
-    synchronized void healthRead(Health health) {
-        status = health.status();
+    synchronized void healthRead(String archiver, Health health) {
+        healthOfArchivers.put(archiver, new Reading(health, monotonicTime()));
         if (health.sinceLastSuccess() != null) {
             clusterSuccess = new Success(seconds(health.sinceLastSuccess()), monotonicTime());
         }
         keptBack = health.sinceLastSuccess() == null ? Double.NaN : health.rowsKeptBack();
-        nextFiring = health.nextFiring() == null
-                ? Double.NaN
-                : (double) health.nextFiring().toEpochMilli() / MILLIS;
         if (health.lastSweepId() > countedSweep) {
             backlogSeconds = Double.NaN;
         }
+    }
+
+    /** The worst of the table's archivers; null before the first was heard of. A look that hangs must not leave all well. */
+    private Health.@Nullable Status status() {
+        long now = monotonicTime();
+        return healthOfArchivers.values().stream()
+                .map(reading ->
+                        now - reading.nanos > FRESH.toNanos() ? Health.Status.NO_ANSWER : reading.health.status())
+                .max(Comparator.naturalOrder())
+                .orElse(null);
+    }
+
+    private double nextFiring() {
+        return healthOfArchivers.values().stream()
+                .map(reading -> reading.health.nextFiring())
+                .filter(Objects::nonNull)
+                .min(Comparator.naturalOrder())
+                .map(firing -> (double) firing.toEpochMilli() / MILLIS)
+                .orElse(Double.NaN);
     }
 
     private double successAge() {

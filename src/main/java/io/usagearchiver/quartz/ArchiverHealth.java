@@ -14,7 +14,9 @@ import org.quartz.SchedulerException;
  * grace: a quarter of the time to the next firing, 5 minutes at least and 2 hours at most. The ledger is the witness, so it
  * does not matter which node swept, or who started it. A sweep counts whatever its end was, also while it runs, and so does
  * one that a restore kept from beginning; a firing that the run window refused does not. What is not in the ledger did not
- * come: a sweep that the database did not allow, or did not answer to.
+ * come: a sweep that the database did not allow, or did not answer to: after a
+ * repair the archiver may be late until the next firing, or a sweep by hand. The ledger knows only the table, so that two
+ * archivers of one table witness for each other.
  *
  * <p>It is counted from the moment at which the schedule was stored, or changed, and no node says it in its first 5 minutes. A
  * cron that is over makes nothing late. The message says what to look at: a trigger that is paused, in error, stuck or not

@@ -4,8 +4,11 @@ import io.usagearchiver.Health;
 import io.usagearchiver.SweepListener;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.quartz.Scheduler;
@@ -27,6 +30,7 @@ final class HealthWatch {
     private final Thread thread = new Thread(this::watch, "usage-archiver-health");
     private final CountDownLatch shutdown = new CountDownLatch(1);
     private final Map<String, Health.Status> logged = new HashMap<>();
+    private final Set<SweepListener> failed = Collections.newSetFromMap(new IdentityHashMap<>());
 
     HealthWatch(Scheduler scheduler, SchedulerNode node) {
         this.scheduler = scheduler;
@@ -69,10 +73,21 @@ final class HealthWatch {
             }
             tell(name, health);
             for (SweepListener listener : SweepListeners.of(scheduler, name)) {
-                listener.healthRead(table, health);
+                tell(listener, table, name, health);
             }
         } catch (SchedulerException | RuntimeException | LinkageError e) {
             log.warn("Archiver {}: its health could not be told", name, e);
+        }
+    }
+
+    /** One that throws keeps no other from hearing. */
+    private void tell(SweepListener listener, String table, String name, Health health) {
+        try {
+            listener.healthRead(table, name, health);
+        } catch (RuntimeException | Error e) {
+            if (failed.add(listener)) {
+                log.warn("Archiver {}: a sweep listener failed to hear of the health", name, e);
+            }
         }
     }
 

@@ -3,6 +3,7 @@ package io.usagearchiver.quartz;
 import io.usagearchiver.ArchiveException;
 import io.usagearchiver.Archiver;
 import io.usagearchiver.Health;
+import io.usagearchiver.RunWindow;
 import io.usagearchiver.SchemaDriftException;
 import io.usagearchiver.SweepFailedException;
 import io.usagearchiver.SweepListener;
@@ -14,12 +15,15 @@ import java.time.format.DateTimeFormatter;
 import java.util.Date;
 import org.jspecify.annotations.Nullable;
 import org.quartz.CronScheduleBuilder;
+import org.quartz.JobDetail;
 import org.quartz.JobKey;
 import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
 import org.quartz.Trigger;
 import org.quartz.TriggerBuilder;
 import org.quartz.TriggerKey;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The health of one archiver: what its database says, whether sweeps come when the stored schedule has them, and a sweep that
@@ -31,6 +35,8 @@ final class NodeHealth implements SweepListener {
 
     private static final DateTimeFormatter SECONDS =
             DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss 'UTC'").withZone(ZoneOffset.UTC);
+
+    private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
 
     private final PluginSettings settings;
     private final SchedulerNode node;
@@ -89,8 +95,8 @@ final class NodeHealth implements SweepListener {
     }
 
     private Health withSchedule(Health health, Scheduler scheduler, Instant now) throws SchedulerException {
-        // Read for nothing but its fault: without the job, a job store that cannot be read has no trigger either.
-        scheduler.getJobDetail(job);
+        // First, also for its fault: without the job, a job store that cannot be read has no trigger either.
+        JobDetail storedJob = scheduler.getJobDetail(job);
         Trigger stored = scheduler.getTrigger(cron);
         Date next = stored == null ? null : stored.getNextFireTime();
         Health known = health.withNextFiring(next == null ? null : next.toInstant());
@@ -104,7 +110,7 @@ final class NodeHealth implements SweepListener {
         ScheduledFirings firings = new ScheduledFirings(
                 trigger,
                 trigger.getCalendarName() == null ? null : scheduler.getCalendar(trigger.getCalendarName()),
-                settings.archive().pace().runWindow());
+                window(storedJob));
         Duration idle = health.idle();
         if (firings.areAllOutsideWindow(now)) {
             return told(known, Health.Status.LATE, "no firing of its schedule is in runWindow " + firings.window());
@@ -117,6 +123,19 @@ final class NodeHealth implements SweepListener {
                         Health.Status.LATE,
                         "no sweep has come of the firing at " + SECONDS.format(overdue) + ": "
                                 + new Suspect(scheduler, cron, stored, now).tell());
+    }
+
+    /** The window that a firing of any node has, which may not be the one of this node. */
+    private @Nullable RunWindow window(@Nullable JobDetail stored) {
+        PluginSettings known = settings;
+        if (stored != null) {
+            try {
+                known = PluginSettings.ofJob(ArchiveJob.strings(stored.getJobDataMap()), name -> "job data " + name);
+            } catch (IllegalArgumentException e) {
+                log.debug("Could not read the settings of job {}", job, e);
+            }
+        }
+        return known.archive().pace().runWindow();
     }
 
     /** What a node would store at its start; null if it has no firing to come, or nobody knows since when it should be there. */

@@ -19,7 +19,6 @@ import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.jooq.Table;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -226,10 +225,9 @@ public record PluginSettings(
         return properties;
     }
 
-    /** The hot table, as {@code schema.table}. */
+    /** The hot table, as {@code schema.table}, named as sweeps name it. */
     public String table() {
-        Table<?> hot = pair.hot();
-        return hot.getSchema() == null ? hot.getName() : hot.getSchema().getName() + "." + hot.getName();
+        return pair.table();
     }
 
     /** Whether both move rows out of the same table, as far as the names tell. */

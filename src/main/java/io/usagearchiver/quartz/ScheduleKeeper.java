@@ -49,7 +49,12 @@ final class ScheduleKeeper {
         this.node = node;
         this.every = every;
         this.schedule = new ArchiveSchedule(scheduler, name, settings);
-        this.stuck = new StuckTriggers(scheduler, new JobKey(name, ArchiveSchedule.GROUP), node.firings(), every);
+        this.stuck = new StuckTriggers(
+                scheduler,
+                new JobKey(name, ArchiveSchedule.GROUP),
+                node.firings(),
+                every,
+                StuckTriggers.LOOKS_AT_WAITING);
         this.thread = new Thread(this::keep, "usage-archiver-" + name);
     }
 
@@ -204,7 +209,13 @@ final class ScheduleKeeper {
         try {
             stuck.look();
         } catch (SchedulerException | RuntimeException e) {
-            log.debug("Archiver {} could not look for triggers that are stuck", name, e);
+            String message = "Archiver " + name + " keeps trying, but could not look for triggers that are stuck";
+            // Once, whatever the fault: it does so as long as the node is up.
+            if (loggedFaults.add(message) && shutdown.getCount() > 0) {
+                log.warn(message, e);
+            } else {
+                log.debug(message, e);
+            }
         }
     }
 

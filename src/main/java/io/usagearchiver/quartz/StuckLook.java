@@ -35,6 +35,9 @@ import org.quartz.spi.OperableTrigger;
  *       COMPLETE.
  * </ol>
  *
+ * <p>A firing that does not run here has ended without Quartz having stored so, or has not begun: then it may wait for a
+ * thread of the host's, or for a listener.
+ *
  * <p>A trigger that is freed keeps its fire time, so that its policy for missed firings applies. A firing that never began
  * gets its time back, so that it is not lost; one that has ended is not run again. What is paused stays paused.
  */
@@ -54,9 +57,10 @@ final class StuckLook {
      * What is stuck.
      *
      * @param id the same at each look
+     * @param waits whether it may be well: a firing that has not begun here, and may yet
      * @param what it is, and what becomes of it
      */
-    record Stuck(String id, String what, Remedy remedy) {}
+    record Stuck(String id, boolean waits, String what, Remedy remedy) {}
 
     /** How it is freed. */
     interface Remedy {
@@ -81,7 +85,12 @@ final class StuckLook {
                 .toList();
         for (FiredTriggerRecord record : lost) {
             boolean blocks = lost.size() == executing.size();
-            found.add(new Stuck(record.getFireInstanceId(), toldOf(record), givenUp -> end(record, blocks, givenUp)));
+            boolean ended = firings.hasEnded(record.getFireInstanceId());
+            found.add(new Stuck(
+                    record.getFireInstanceId() + (ended ? " ended" : ""),
+                    isOurs(record) && !ended,
+                    toldOf(record),
+                    givenUp -> end(record, blocks, givenUp)));
         }
         for (TriggerKey key : rows.delegate().selectTriggerKeysForJob(rows.connection(), job)) {
             TriggerStatus trigger = rows.delegate().selectTriggerStatus(rows.connection(), key);
@@ -102,7 +111,8 @@ final class StuckLook {
         for (FiredTriggerRecord record : holders) {
             if (isOurs(record) ? isPast(due(record)) : isOfNobody(record, cluster)) {
                 boolean alone = holders.size() == 1;
-                found.add(new Stuck(record.getFireInstanceId(), toldOf(record), givenUp -> release(record, alone)));
+                found.add(new Stuck(
+                        record.getFireInstanceId(), false, toldOf(record), givenUp -> release(record, alone)));
             }
         }
         Date next = trigger.getNextFireTime();
@@ -114,6 +124,7 @@ final class StuckLook {
                 if (records.isEmpty() && next == null) {
                     found.add(new Stuck(
                             idOf(trigger),
+                            false,
                             "Trigger " + key + " was over without a record of its last firing, and is removed",
                             givenUp -> rows.delegate().deleteTrigger(rows.connection(), key) > 0));
                 }
@@ -126,6 +137,7 @@ final class StuckLook {
         if (stuck) {
             found.add(new Stuck(
                     idOf(trigger),
+                    false,
                     "Trigger " + trigger.getKey() + " was " + trigger.getStatus()
                             + " without a node that has it so, and is " + state + " again",
                     givenUp -> change(trigger.getKey(), trigger.getStatus(), state)));

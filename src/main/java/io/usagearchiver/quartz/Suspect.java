@@ -43,9 +43,13 @@ record Suspect(
             if (dead != null) {
                 return dead;
             }
-            Date due = stored.getNextFireTime();
-            if (due != null && due.toInstant().isBefore(now.minus(DUE))) {
-                return tables == null ? waiting(due) : stuck(tables, due);
+            Date next = stored.getNextFireTime();
+            Date due = next != null && next.toInstant().isBefore(now.minus(DUE)) ? next : null;
+            String stuck = tables == null ? null : stuck(tables, stored, due != null);
+            if (stuck != null) {
+                return stuck;
+            } else if (due != null) {
+                return waiting(due);
             }
         } catch (SQLException e) {
             log.debug("Could not look at the job store's tables", e);
@@ -69,12 +73,24 @@ record Suspect(
                 : null;
     }
 
-    private String stuck(StoreDiagnosis tables, Date due) throws SQLException {
+    /** A firing that a node executes has moved the trigger on, so that it need not be due. */
+    private @Nullable String stuck(StoreDiagnosis tables, Trigger trigger, boolean due) throws SQLException {
         String state = tables.state(key);
-        if (!Constants.STATE_ACQUIRED.equals(state) && !Constants.STATE_BLOCKED.equals(state)) {
-            return waiting(due);
+        boolean blocked = Constants.STATE_BLOCKED.equals(state);
+        if (!blocked && !Constants.STATE_ACQUIRED.equals(state)) {
+            return null;
         }
-        String holder = tables.holder(key, stored == null ? null : stored.getJobKey());
+        String holder = tables.holder(key, trigger.getJobKey());
+        if (blocked && holder != null) {
+            return "trigger " + key + " is BLOCKED by a firing that node " + holder
+                    + " holds and that has led to no sweep:"
+                    + " restart node " + holder
+                    + ", or wait: it frees it within minutes if it has this version, or within"
+                    + " half an hour if the firing never began";
+        }
+        if (!due) {
+            return null;
+        }
         return "trigger " + key + " is stuck, " + state + " since its firing was due, and "
                 + (holder == null ? "no node holds it" : "held by node " + holder)
                 + ": scheduler.resumeTrigger frees it, and so does the start of a node";

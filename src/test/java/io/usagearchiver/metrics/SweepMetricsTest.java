@@ -81,7 +81,7 @@ class SweepMetricsTest {
 
     @Test
     void health_is_told_before_the_first_sweep_and_the_age_of_the_last_success_goes_on_between_two_looks() {
-        metrics.healthRead(TABLE, archiver(settings()).build().health());
+        metrics.healthRead(TABLE, "one", archiver(settings()).build().health());
         assertThat(health("OK")).isEqualTo(1);
         assertThat(gauge(SweepMetrics.LAST_SUCCESS_AGE)).isNaN();
         assertThat(gauge(SweepMetrics.LAST_KEPT_BACK)).isNaN();
@@ -92,13 +92,15 @@ class SweepMetricsTest {
         db.execute(
                 "UPDATE usage_archive_sweep SET finished_at = finished_at - interval '1 hour', rows_in_conflict = 3");
         metrics.healthRead(
-                TABLE, archiver(settings()).build().health().withNextFiring(Instant.ofEpochSecond(1_800_000_000)));
+                TABLE,
+                "one",
+                archiver(settings()).build().health().withNextFiring(Instant.ofEpochSecond(1_800_000_000)));
         clock.add(Duration.ofSeconds(60));
         assertThat(gauge(SweepMetrics.LAST_SUCCESS_AGE)).isBetween(3660.0, 4500.0);
         assertThat(gauge(SweepMetrics.LAST_KEPT_BACK)).isEqualTo(3);
         assertThat(gauge(SweepMetrics.NEXT_FIRING)).isEqualTo(1.8e9);
 
-        metrics.healthRead(TABLE, Health.of(Health.Status.NO_ANSWER, "none"));
+        metrics.healthRead(TABLE, "one", Health.of(Health.Status.NO_ANSWER, "none"));
         assertThat(health("OK")).isZero();
         assertThat(health("NO_ANSWER")).isEqualTo(1);
         clock.add(Duration.ofHours(1));
@@ -109,14 +111,38 @@ class SweepMetricsTest {
     }
 
     @Test
+    void the_worst_of_several_archivers_of_a_table_is_told_and_of_their_firings_the_next() {
+        metrics.healthRead(
+                TABLE, "two", Health.of(Health.Status.LATE, "late").withNextFiring(Instant.ofEpochSecond(9)));
+        metrics.healthRead(TABLE, "one", Health.of(Health.Status.OK, "well").withNextFiring(Instant.ofEpochSecond(8)));
+        assertThat(health("LATE")).isEqualTo(1);
+        assertThat(health("OK")).isZero();
+        assertThat(gauge(SweepMetrics.NEXT_FIRING)).isEqualTo(8);
+
+        metrics.healthRead(TABLE, "two", Health.of(Health.Status.OK, "well"));
+        assertThat(health("OK")).isEqualTo(1);
+    }
+
+    @Test
+    void a_health_that_is_not_read_any_more_is_no_answer() {
+        metrics.healthRead(TABLE, "one", Health.of(Health.Status.OK, "well"));
+        clock.add(Duration.ofMinutes(5));
+        assertThat(health("OK")).isEqualTo(1);
+
+        clock.add(Duration.ofSeconds(1));
+        assertThat(health("OK")).isZero();
+        assertThat(health("NO_ANSWER")).isEqualTo(1);
+    }
+
+    @Test
     void the_backlog_is_that_of_the_node_that_swept_last() {
         archiver(settings().withTimeBudget(Duration.ofMillis(1))).build().sweep();
         assertThat(gauge(SweepMetrics.BACKLOG_AGE)).isPositive();
-        metrics.healthRead(TABLE, archiver(settings()).build().health());
+        metrics.healthRead(TABLE, "one", archiver(settings()).build().health());
         assertThat(gauge(SweepMetrics.BACKLOG_AGE)).isPositive();
 
         Archiver.builder(UsageDetails.PAIR, db.archiver()).node("other").build().sweep();
-        metrics.healthRead(TABLE, archiver(settings()).build().health());
+        metrics.healthRead(TABLE, "one", archiver(settings()).build().health());
         assertThat(gauge(SweepMetrics.BACKLOG_AGE)).isNaN();
     }
 

@@ -163,6 +163,22 @@ class StuckTriggersTest {
         assertThat(records()).isEmpty();
     }
 
+    /** A task executor of the host, or a listener of it, can keep it waiting. */
+    @Test
+    void a_firing_of_this_node_that_has_not_begun_is_given_up_only_after_many_looks() throws Exception {
+        leave("BLOCKED", Duration.ofHours(-22));
+        record("EXECUTING", "one", LATE);
+        nodes.clear();
+        nodes.add(new StuckTriggers(one.get(), JOB, SchedulerNode.of(one.get()).firings(), StuckTriggers.EVERY, 7));
+
+        looks(6);
+        assertThat(records()).containsExactly("one EXECUTING");
+
+        looks(1);
+        awaitOneSweep();
+        assertThat(records()).isEmpty();
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"ACQUIRED", "EXECUTING"})
     void what_a_node_has_that_is_not_in_the_cluster_fires_once(String state) throws Exception {
@@ -374,7 +390,7 @@ class StuckTriggersTest {
         record("EXECUTING", "one", Duration.ZERO);
         db.execute("UPDATE qrtz_cron_triggers SET cron_expression = '0 0 3 * * ?'; UPDATE qrtz_triggers"
                 + " SET trigger_state = 'BLOCKED', next_fire_time = " + millis(LATE) + " WHERE" + IS_CRON);
-        ScheduleKeeper keeper = new ScheduleKeeper("usageArchiver", one.get(), settings, node, Duration.ofMillis(100));
+        ScheduleKeeper keeper = new ScheduleKeeper("usageArchiver", one.get(), settings, node, Duration.ofMillis(50));
         keeper.start();
         try {
             awaitOneSweep();
@@ -475,7 +491,8 @@ class StuckTriggersTest {
     }
 
     private static StuckTriggers stuckTriggers(Scheduler scheduler) throws SchedulerException {
-        return new StuckTriggers(scheduler, JOB, SchedulerNode.of(scheduler).firings(), StuckTriggers.EVERY);
+        return new StuckTriggers(
+                scheduler, JOB, SchedulerNode.of(scheduler).firings(), StuckTriggers.EVERY, StuckTriggers.LOOKS);
     }
 
     /** By a listener that throws, the startup trigger may stay. */
