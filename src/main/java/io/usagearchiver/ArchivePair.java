@@ -180,7 +180,7 @@ public final class ArchivePair<K> {
 
     /** The name of the hot table as sweeps tell it, {@code schema.table}, each part quoted if it is not plain lower case. */
     public String table() {
-        return Shape.name(hot);
+        return TableName.name(hot);
     }
 
     /** The table that keeps expired rows. */

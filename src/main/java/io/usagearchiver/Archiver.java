@@ -72,7 +72,7 @@ public final class Archiver {
      * longer than a few seconds.
      */
     public Health health() {
-        return Health.read(connections, settings, table, this::checkSweep);
+        return HealthQuery.read(connections, settings, table, this::checkSweep);
     }
 
     /**

@@ -1,12 +1,6 @@
 package io.usagearchiver;
 
-import java.time.LocalDateTime;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.function.Function;
-import org.jooq.DSLContext;
 import org.jooq.exception.DataAccessException;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Foresees a sweep, and changes nothing: all of a {@link Plan} is read in one read-only transaction, of one snapshot. That
@@ -19,13 +13,10 @@ public final class Planner {
     /** How many expired rows are counted unless told otherwise. */
     public static final long DEFAULT_COUNT_LIMIT = 1_000_000;
 
-    private static final int SWEEPS_LOOKED_AT = 200;
-    private static final int SWEEPS_OF_A_PACE = 10;
-
     private final ArchivePair<?> pair;
     private final ConnectionSource connections;
     private final ArchiveSettings settings;
-    private final Surroundings.Thresholds thresholds;
+    private final PlanQuery query;
 
     /** A planner of the sweeps that an archiver of the same pair, connections and settings does. */
     public Planner(ArchivePair<?> pair, ConnectionSource connections, ArchiveSettings settings) {
@@ -40,7 +31,7 @@ public final class Planner {
         this.pair = pair;
         this.connections = connections;
         this.settings = settings;
-        this.thresholds = thresholds;
+        this.query = new PlanQuery(pair, settings, thresholds);
     }
 
     /**
@@ -62,128 +53,10 @@ public final class Planner {
         try (Session session = Session.open(connections, settings, stop)) {
             // In a transaction like a sweep's: the plan's own never may write.
             String readOnly = session.retried(TransactionLimits.page(settings), Obstacles::readOnly);
-            return session.retried(limits, tx -> plan(tx, pair, countLimit, readOnly));
+            return session.retried(limits, tx -> query.plan(tx, countLimit, readOnly));
         } catch (DataAccessException e) {
             String table = TableName.name(pair.hot());
             throw new ArchiveException("Could not plan a sweep of " + table + ": " + Faults.message(e), e);
-        }
-    }
-
-    private Plan plan(DSLContext tx, ArchivePair<?> keyed, long countLimit, @Nullable String readOnly) {
-        LocalDateTime now = NaiveUtc.now(tx);
-        LocalDateTime cutoff = NaiveUtc.monthsBefore(now, settings.retentionMonths());
-        Obstacles obstacles = Obstacles.find(tx, keyed, Direction.ARCHIVE, settings);
-        Shape shape = obstacles.shape();
-        List<String> differences = new ArrayList<>(obstacles.differences());
-        if (readOnly != null) {
-            differences.add(readOnly);
-        }
-        List<String> waits = new ArrayList<>();
-        RunWindow window = settings.pace().runWindow();
-        String outside = window == null ? null : window.wait(now.toLocalTime());
-        if (outside != null) {
-            waits.add(outside);
-        }
-        List<String> warnings = new ArrayList<>();
-        Plan.Backlog backlog = null;
-        Plan.Overlap overlap = null;
-        Plan.Pace pace = null;
-        if (!obstacles.hidden()) {
-            // What is not as it should be is told already; else whatever keeps rows from being read keeps a sweep from
-            // them.
-            boolean told = shape == null || !obstacles.missingGrants().isEmpty();
-            Reader reader = new Reader(tx, told ? null : differences);
-            List<Hold> stored = reader.read(StoredHolds::unreadable, nested -> StoredHolds.active(nested, keyed));
-            List<RowFilter> holds = List.of();
-            if (stored != null) {
-                differences.addAll(StoredHolds.differences(stored));
-                holds = StoredHolds.filters(stored);
-                holds.forEach(hold -> warnings.add("a hold keeps expired rows hot: " + hold));
-                List<String> lost =
-                        reader.read(StoredHolds::unreadable, nested -> StoredHolds.keepingNothing(nested, keyed));
-                warnings.addAll(lost == null ? List.of() : lost);
-            }
-            ExpiredRows expired = new ExpiredRows(keyed, cutoff, holds, settings.batchSize(), countLimit);
-            String hot = "hot " + TableName.name(keyed.hot()) + " cannot be read: ";
-            backlog = reader.read(e -> hot + Faults.message(e), expired::count);
-            if (shape != null && backlog != null) {
-                Shape known = shape;
-                overlap = reader.read(e -> hot + Faults.message(e), nested -> expired.overlap(nested, known));
-            }
-            List<PastSweep> sweeps = reader.read(
-                    e -> "ledger cannot be read: " + Faults.message(e),
-                    nested -> SweepHistory.newest(nested, keyed, SWEEPS_LOOKED_AT));
-            if (sweeps != null) {
-                pace = pace(sweeps);
-                sweeps.stream()
-                        .filter(PastSweep::isRunning)
-                        .forEach(sweep -> tell(sweep, Ledger.isAlive(tx, sweep.sweepId()), waits, warnings));
-            }
-            warnings.addAll(Surroundings.warnings(tx, keyed, thresholds));
-            List<String> behind = reader.read(null, nested -> Surroundings.sequenceBehind(nested, keyed, false));
-            warnings.addAll(behind == null ? List.of() : behind);
-        }
-        return new Plan(
-                TableName.name(keyed.hot()),
-                TableName.name(keyed.archive()),
-                cutoff,
-                settings.retentionMonths(),
-                settings.batchSize(),
-                countLimit,
-                differences.stream().sorted().distinct().toList(),
-                obstacles.missingGrants(),
-                waits,
-                backlog,
-                overlap,
-                pace,
-                warnings,
-                GrantCheck.role(tx),
-                Surroundings.seesOtherSessions(tx));
-    }
-
-    /**
-     * Reads what may not be there, or not as it should, or not for this role: that gives null.
-     *
-     * @param differences hears why; null where that is told already
-     */
-    private record Reader(DSLContext tx, @Nullable List<String> differences) {
-        <T extends @Nullable Object> @Nullable T read(
-                @Nullable Function<DataAccessException, String> why, Function<DSLContext, T> read) {
-            try {
-                // Nested: behind a savepoint, so that the transaction survives.
-                return tx.transactionResult(nested -> read.apply(nested.dsl()));
-            } catch (DataAccessException e) {
-                if (Faults.isPassing(e)) {
-                    throw e;
-                }
-                if (differences != null && why != null) {
-                    differences.add(why.apply(e));
-                }
-                return null;
-            }
-        }
-    }
-
-    private static Plan.@Nullable Pace pace(List<PastSweep> newestFirst) {
-        List<PastSweep> moved = newestFirst.stream()
-                .filter(sweep -> sweep.archives() && !sweep.isRunning() && sweep.rowsMoved() > 0)
-                .limit(SWEEPS_OF_A_PACE)
-                .toList();
-        long rows = moved.stream().mapToLong(PastSweep::rowsMoved).sum();
-        long millis =
-                moved.stream().mapToLong(sweep -> sweep.moving().toMillis()).sum();
-        return moved.isEmpty() ? null : new Plan.Pace(moved.size(), rows * 1000.0 / Math.max(1, millis));
-    }
-
-    /** Tells of a sweep or restore that is RUNNING: a live restore is not superseded, all else is. */
-    private static void tell(PastSweep sweep, boolean alive, List<String> waits, List<String> warnings) {
-        String running = (sweep.archives() ? "sweep " : "restore ") + sweep.sweepId() + " is RUNNING on " + sweep.node()
-                + " since " + sweep.startedAt().toString().replace('T', ' ') + " UTC";
-        if (alive) {
-            waits.add(running + ": a sweep that begins now ends BUSY at once");
-        } else {
-            warnings.add(running + (sweep.archives() ? "" : " and gives no sign of life any more")
-                    + ": a sweep that begins now takes over from it");
         }
     }
 }

@@ -1,22 +1,11 @@
 package io.usagearchiver;
 
-import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 
-import io.usagearchiver.generated.tables.UsageArchiveSweep;
-import java.time.Duration;
-import java.time.LocalDateTime;
 import java.util.List;
-import org.jooq.DSLContext;
-import org.jooq.Field;
-import org.jooq.Record;
 import org.jooq.exception.DataAccessException;
-import org.jooq.impl.DSL;
-import org.jooq.impl.SQLDataType;
 
 /** The sweeps and restores of one hot table, as the ledger has them. Changes nothing. Immutable and thread-safe. */
 public final class SweepHistory {
-    private static final UsageArchiveSweep L = USAGE_ARCHIVE_SWEEP;
-    private static final Field<LocalDateTime> UNTIL = DSL.coalesce(L.FINISHED_AT, NaiveUtc.NOW);
 
     private final ArchivePair<?> pair;
     private final ConnectionSource connections;
@@ -42,50 +31,9 @@ public final class SweepHistory {
         }
         TransactionLimits limits = TransactionLimits.snapshot(settings, settings.statementTimeout());
         try (Session session = Session.open(connections, settings, new StopSignal())) {
-            return session.retried(limits, tx -> newest(tx, pair, limit));
+            return session.retried(limits, tx -> HistoryQuery.newest(tx, pair, limit));
         } catch (DataAccessException e) {
             throw new ArchiveException("Could not read the ledger: " + Faults.message(e), e);
         }
-    }
-
-    static List<PastSweep> newest(DSLContext tx, ArchivePair<?> pair, int limit) {
-        Field<String> cutoff = NaiveUtc.text(L.CUTOFF);
-        Field<String> started = NaiveUtc.text(L.STARTED_AT);
-        Field<String> finished = NaiveUtc.text(L.FINISHED_AT);
-        Field<Long> elapsed = millis(UNTIL);
-        Field<Long> moving = millis(DSL.coalesce(L.LAST_BATCH_AT, L.STARTED_AT));
-        return tx.select(L.fields())
-                .select(cutoff, started, finished, elapsed, moving)
-                .from(L)
-                .where(L.TABLE_NAME.eq(TableName.name(pair.hot())))
-                .orderBy(L.SWEEP_ID.desc())
-                .limit(DSL.inline(limit))
-                .fetch(row -> new PastSweep(
-                        row.get(L.SWEEP_ID),
-                        row.get(L.TABLE_NAME),
-                        row.get(L.DIRECTION),
-                        row.get(L.STATE),
-                        row.get(L.NODE),
-                        row.get(L.FIRED_BY),
-                        moment(row, cutoff),
-                        row.get(L.ROWS_MOVED),
-                        row.get(L.ROWS_ALREADY_ARCHIVED),
-                        row.get(L.ROWS_IN_CONFLICT),
-                        row.get(L.ROWS_REJECTED),
-                        row.get(L.BATCHES),
-                        moment(row, started),
-                        row.get(finished) == null ? null : moment(row, finished),
-                        Duration.ofMillis(row.get(elapsed)),
-                        Duration.ofMillis(row.get(moving)),
-                        row.get(L.MESSAGE)));
-    }
-
-    private static Field<Long> millis(Field<LocalDateTime> until) {
-        return DSL.field(
-                "cast(extract(epoch from {0} - {1}) * 1000 as bigint)", SQLDataType.BIGINT, until, L.STARTED_AT);
-    }
-
-    private static LocalDateTime moment(Record row, Field<String> text) {
-        return NaiveUtc.parse(row.get(text));
     }
 }

@@ -1,27 +1,12 @@
 package io.usagearchiver;
 
-import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_BASELINE;
-import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 
-import io.usagearchiver.generated.tables.UsageArchiveBaseline;
-import io.usagearchiver.generated.tables.UsageArchiveSweep;
-import java.math.BigDecimal;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
-import org.jooq.Condition;
-import org.jooq.DSLContext;
-import org.jooq.Field;
-import org.jooq.Record;
-import org.jooq.Table;
 import org.jooq.exception.DataAccessException;
-import org.jooq.impl.DSL;
-import org.jooq.impl.SQLDataType;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Holds the hot table, its archive and the ledger against each other: no key is in both tables, nothing is archived that
@@ -31,19 +16,15 @@ import org.jspecify.annotations.Nullable;
  * keys are merged by their indexes; no more of them than are listed ever come into memory. Immutable and thread-safe.
  */
 public final class Verifier {
-    private static final UsageArchiveSweep L = USAGE_ARCHIVE_SWEEP;
-    private static final UsageArchiveBaseline B = USAGE_ARCHIVE_BASELINE;
 
-    private static final Field<Long> COUNT = DSL.count().coerce(SQLDataType.BIGINT);
-
-    private final ArchivePair<?> pair;
+    private final VerificationQuery query;
     private final String table;
     private final ConnectionSource connections;
     private final ArchiveSettings settings;
 
     /** A verifier of a pair; of the settings, only the timeouts count. */
     public Verifier(ArchivePair<?> pair, ConnectionSource connections, ArchiveSettings settings) {
-        this.pair = pair;
+        this.query = new VerificationQuery(pair);
         this.table = TableName.name(pair.hot());
         this.connections = connections;
         this.settings = settings;
@@ -71,83 +52,13 @@ public final class Verifier {
             }
         };
         try (Session session = Session.open(connections, settings.withRetryTimeout(retryTimeout), stop)) {
-            return session.retried(TransactionLimits.snapshot(settings, limit), tx -> verify(tx, pair, once, endNanos));
+            return session.retried(TransactionLimits.snapshot(settings, limit), tx -> query.verify(tx, once, endNanos));
         } catch (DataAccessException e) {
             String why = Faults.isCancelled(e) && !stop.requested()
                     ? "not done within " + limit.toMillis() / 1000.0 + " s; nothing is known"
                     : Faults.message(e);
             throw new ArchiveException("Could not verify " + table + ": " + why, e);
         }
-    }
-
-    private Verification verify(
-            DSLContext tx, ArchivePair<?> keyed, Consumer<Verification.Cost> beforehand, long endNanos) {
-        Shape shape = commonColumns(tx);
-        beforehand.accept(cost(tx));
-
-        // Merged by the indexes of the keys, whose rows are fetched only where both have one.
-        tx.execute("set local enable_hashjoin = off");
-        Key archived = Key.of(keyed.archive(), keyed);
-        Key hot = Key.of(keyed.hot(), keyed);
-        before(tx, endNanos);
-        TwinRows twins = TwinRows.find(
-                tx,
-                keyed,
-                shape,
-                tx.select(archived.columns())
-                        .from(TableName.only(keyed.hot()))
-                        .join(TableName.only(keyed.archive()))
-                        .on(archived.equal(hot.columns())));
-
-        String newestCutoff = tx.select(NaiveUtc.text(DSL.max(L.CUTOFF)))
-                .from(L)
-                .where(L.TABLE_NAME.eq(table))
-                .and(L.DIRECTION.eq(Direction.ARCHIVE.name()))
-                .fetchSingle()
-                .value1();
-        long younger = 0;
-        List<String> youngerIds = new ArrayList<>();
-        if (newestCutoff != null) {
-            for (Condition notExpired : notExpired(newestCutoff)) {
-                before(tx, endNanos);
-                long found = tx.select(COUNT)
-                        .from(TableName.only(keyed.archive()))
-                        .where(notExpired)
-                        .fetchSingle()
-                        .value1();
-                younger += found;
-                if (found > 0) {
-                    youngerIds.addAll(tx.select(archived.text())
-                            .from(TableName.only(keyed.archive()))
-                            .where(notExpired)
-                            .limit(DSL.inline(SweepResult.LISTED_IDS - youngerIds.size()))
-                            .fetch(0, String.class));
-                }
-            }
-        }
-
-        tx.execute("set local enable_seqscan = on");
-        before(tx, endNanos);
-        long archivedRows =
-                tx.select(COUNT).from(TableName.only(keyed.archive())).fetchSingle().value1();
-        Record sums = tx.select(movedRows(), restoredRows())
-                .from(L)
-                .where(L.TABLE_NAME.eq(table))
-                .fetchSingle();
-        return new Verification(
-                table,
-                TableName.name(keyed.archive()),
-                twins.identical(),
-                twins.identicalIds(),
-                twins.different(),
-                twins.differentIds(),
-                newestCutoff == null ? null : NaiveUtc.parse(newestCutoff),
-                younger,
-                youngerIds,
-                archivedRows,
-                sums.get(0, Long.class),
-                sums.get(1, Long.class),
-                baseline(tx));
     }
 
     /**
@@ -160,24 +71,7 @@ public final class Verifier {
      */
     public Optional<Verification.Baseline> takeBaseline() {
         try (Session session = Session.open(connections, settings, new StopSignal())) {
-            return session.transaction(TransactionLimits.baseline(settings), tx -> {
-                if (baseline(tx) != null) {
-                    return Optional.empty();
-                }
-                // One statement sees one snapshot, in which each batch is whole or not there.
-                int taken = tx.insertInto(B)
-                        .columns(B.TABLE_NAME, B.ARCHIVED_ROWS, B.TAKEN_AT)
-                        .select(tx.select(
-                                DSL.val(table),
-                                DSL.field(tx.select(COUNT).from(TableName.only(pair.archive())))
-                                        .minus(DSL.field(tx.select(movedRows().minus(restoredRows()))
-                                                .from(L)
-                                                .where(L.TABLE_NAME.eq(table)))),
-                                NaiveUtc.NOW))
-                        .onConflictDoNothing()
-                        .execute();
-                return taken == 0 ? Optional.empty() : Optional.ofNullable(baseline(tx));
-            });
+            return session.transaction(TransactionLimits.baseline(settings), query::takeBaseline);
         } catch (DataAccessException e) {
             SQLException denied = Faults.isForbidden(e) ? e.getCause(SQLException.class) : null;
             String why = denied == null
@@ -185,86 +79,5 @@ public final class Verifier {
                     : denied.getMessage() + " (init takes it with a data source of the tables' owner)";
             throw new ArchiveException("Could not take a baseline of " + table + ": " + why, e);
         }
-    }
-
-    private Verification.@Nullable Baseline baseline(DSLContext tx) {
-        Field<String> takenAt = NaiveUtc.text(B.TAKEN_AT);
-        return tx.select(B.ARCHIVED_ROWS, takenAt)
-                .from(B)
-                .where(B.TABLE_NAME.eq(table))
-                .fetchOne(row -> new Verification.Baseline(table, row.value1(), NaiveUtc.parse(row.value2())));
-    }
-
-    /** Those that the archive got by sweeps. */
-    private static Field<Long> movedRows() {
-        return sum(L.ROWS_MOVED, Direction.ARCHIVE);
-    }
-
-    /** Those that restores took out of the archive; of some, the hot table had an identical copy already. */
-    private static Field<Long> restoredRows() {
-        return sum(L.ROWS_MOVED.plus(L.ROWS_ALREADY_ARCHIVED), Direction.RESTORE);
-    }
-
-    private static Field<Long> sum(Field<Long> rows, Direction direction) {
-        return DSL.coalesce(DSL.sum(rows).filterWhere(L.DIRECTION.eq(direction.name())), DSL.inline(BigDecimal.ZERO))
-                .cast(SQLDataType.BIGINT);
-    }
-
-    /** The columns that both tables have alike; whatever else differs is for the schema check of a sweep. */
-    private Shape commonColumns(DSLContext tx) {
-        LiveTable.Reading live = LiveTable.read(tx, List.of(pair.hot(), pair.archive()));
-        LiveTable hot = there(live.tables().get(0), pair.hot());
-        LiveTable archive = there(live.tables().get(1), pair.archive());
-        List<String> common = hot.columns().values().stream()
-                .filter(column -> {
-                    LiveTable.Column twin = archive.columns().get(column.name());
-                    return twin != null && twin.type().equals(column.type());
-                })
-                .map(LiveTable.Column::name)
-                .toList();
-        return new Shape(table, common, "");
-    }
-
-    private LiveTable there(@Nullable LiveTable live, Table<?> side) {
-        if (live == null) {
-            throw new ArchiveException("Could not verify " + table + ": there is no table " + TableName.name(side), null);
-        }
-        return live;
-    }
-
-    /** A condition for each age column, which its index serves, and one for rows without an age where there may be some. */
-    private List<Condition> notExpired(String cutoff) {
-        List<Condition> conditions = new ArrayList<>();
-        List<Field<?>> before = new ArrayList<>();
-        for (Field<?> age : pair.ages()) {
-            Field<?> archivedAge = TableName.column(pair.archive(), age);
-            // As in Branch, in a form that no index of another column serves.
-            Condition counts = before.isEmpty()
-                    ? DSL.noCondition()
-                    : DSL.condition("num_nonnulls({0}) = 0", DSL.list(List.copyOf(before)));
-            conditions.add(NaiveUtc.notBefore(archivedAge, cutoff).and(counts));
-            before.add(archivedAge);
-        }
-        if (pair.ages().stream().allMatch(age -> age.getDataType().nullable())) {
-            conditions.add(DSL.and(before.stream().map(Field::isNull).toList()));
-        }
-        return conditions;
-    }
-
-    private Verification.Cost cost(DSLContext tx) {
-        Record row = tx.fetchSingle("""
-                select cast(h.reltuples as bigint), cast(a.reltuples as bigint), pg_table_size(a.oid),
-                  (select coalesce(sum(pg_relation_size(x.indexrelid)), 0) from pg_catalog.pg_index x
-                    where x.indrelid in (h.oid, a.oid) and x.indisprimary)
-                from pg_catalog.pg_class h, pg_catalog.pg_class a
-                where h.oid = to_regclass({0}) and a.oid = to_regclass({1})""", TableName.regclass(pair.hot()), TableName.regclass(pair.archive()));
-        return new Verification.Cost(
-                row.get(0, Long.class), row.get(1, Long.class), row.get(3, Long.class), row.get(2, Long.class));
-    }
-
-    /** Leaves the next statement what is left of the time. */
-    private static void before(DSLContext tx, long endNanos) {
-        long millis = Math.max(1, (endNanos - System.nanoTime()) / 1_000_000);
-        tx.execute("set local statement_timeout = " + millis);
     }
 }
