@@ -46,7 +46,7 @@ final class SchemaCheck {
     }
 
     private Shape run() {
-        LiveTable.Reading live = LiveTable.read(tx, Shape.tables(pair));
+        TableFacts.Reading live = TableFacts.read(tx, Shape.tables(pair));
         LiveTable hot = live.tables().get(0);
         LiveTable archive = live.tables().get(1);
         checkSide("hot", pair.hot(), hot);

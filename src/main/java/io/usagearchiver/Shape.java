@@ -42,7 +42,7 @@ record Shape(String table, List<String> columnNames, String fingerprint) {
      * @see LiveTable
      */
     static Field<String> liveFingerprint(ArchivePair<?> pair) {
-        return LiveTable.fingerprint(tables(pair));
+        return TableFacts.fingerprint(tables(pair));
     }
 
     /** The hot table, its archive, and the archiver's own tables. */

@@ -148,7 +148,7 @@ final class VerificationQuery {
 
     /** The columns that both tables have alike; whatever else differs is for the schema check of a sweep. */
     private Shape commonColumns(DSLContext tx) {
-        LiveTable.Reading live = LiveTable.read(tx, List.of(pair.hot(), pair.archive()));
+        TableFacts.Reading live = TableFacts.read(tx, List.of(pair.hot(), pair.archive()));
         LiveTable hot = there(live.tables().get(0), pair.hot());
         LiveTable archive = there(live.tables().get(1), pair.archive());
         List<String> common = hot.columns().values().stream()

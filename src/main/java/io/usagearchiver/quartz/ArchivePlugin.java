@@ -185,7 +185,7 @@ public final class ArchivePlugin implements SchedulerPlugin {
             return;
         }
         try {
-            for (SweepListener listener : PluginSettings.listeners(classes)) {
+            for (SweepListener listener : ClassNames.listeners(classes)) {
                 SweepListeners.add(scheduler, name, listener);
             }
         } catch (IllegalArgumentException e) {

@@ -5,20 +5,15 @@ import io.usagearchiver.ArchivePair;
 import io.usagearchiver.ArchiveSettings;
 import io.usagearchiver.Pace;
 import io.usagearchiver.RunWindow;
-import io.usagearchiver.SweepListener;
 import io.usagearchiver.UsageDetails;
 import java.math.BigDecimal;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
-import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -101,21 +96,21 @@ public record PluginSettings(
             UnaryOperator<String> origin,
             Function<String, @Nullable String> environment) {
         requireKnown(properties, origin, NAMES);
-        Reader reader = new Reader(properties, origin, environment);
+        SettingReader reader = new SettingReader(properties, origin, environment);
         String dataSource =
                 reader.text(DATA_SOURCE, false).require("the name of a data source of this Quartz instance");
         String pairClass = reader.text(PAIR, false).orElse(UsageDetails.class.getName());
         ArchivePair<?> shippedPair = shippedPair();
-        ArchivePair<?> pair = reader.text(PAIR, false).parse(shippedPair, PluginSettings::pair);
+        ArchivePair<?> pair = reader.text(PAIR, false).parse(shippedPair, ClassNames::pair);
         boolean shipped = pair == shippedPair;
         ArchiveSettings defaults = ArchiveSettings.defaults();
-        Setting lock = reader.text(LOCK_TIMEOUT, false);
-        Setting statement = reader.text(STATEMENT_TIMEOUT, false);
-        Duration lockTimeout = lock.parse(defaults.lockTimeout(), PluginSettings::duration);
-        Duration statementTimeout = statement.parse(defaults.statementTimeout(), PluginSettings::duration);
+        SettingReader.Setting lock = reader.text(LOCK_TIMEOUT, false);
+        SettingReader.Setting statement = reader.text(STATEMENT_TIMEOUT, false);
+        Duration lockTimeout = lock.parse(defaults.lockTimeout(), SettingText::duration);
+        Duration statementTimeout = statement.parse(defaults.statementTimeout(), SettingText::duration);
         if (lockTimeout.compareTo(statementTimeout) >= 0) {
             throw new IllegalArgumentException(
-                    lock.told(text(lockTimeout)) + " must be shorter than " + statement.told(text(statementTimeout))
+                    lock.told(SettingText.text(lockTimeout)) + " must be shorter than " + statement.told(SettingText.text(statementTimeout))
                             + ": a statement that waits for a lock would be taken for one that is too slow");
         }
         return new PluginSettings(
@@ -127,19 +122,19 @@ public record PluginSettings(
                         reader.text(RETENTION_MONTHS, shipped)
                                 .parse(
                                         defaults.retentionMonths(),
-                                        wholeNumber(
+                                        SettingText.wholeNumber(
                                                 ArchiveSettings.MIN_RETENTION_MONTHS,
                                                 ArchiveSettings.MAX_RETENTION_MONTHS)),
                         reader.text(BATCH_SIZE, shipped)
                                 .parse(
                                         defaults.batchSize(),
-                                        wholeNumber(ArchiveSettings.MIN_BATCH_SIZE, ArchiveSettings.MAX_BATCH_SIZE)),
-                        reader.text(TIME_BUDGET, false).parse(defaults.timeBudget(), PluginSettings::duration),
+                                        SettingText.wholeNumber(ArchiveSettings.MIN_BATCH_SIZE, ArchiveSettings.MAX_BATCH_SIZE)),
+                        reader.text(TIME_BUDGET, false).parse(defaults.timeBudget(), SettingText::duration),
                         lockTimeout,
                         statementTimeout,
                         reader.text(IDLE_TRANSACTION_TIMEOUT, false)
-                                .parse(defaults.idleTransactionTimeout(), PluginSettings::duration),
-                        reader.text(RETRY_TIMEOUT, false).parse(defaults.retryTimeout(), PluginSettings::duration),
+                                .parse(defaults.idleTransactionTimeout(), SettingText::duration),
+                        reader.text(RETRY_TIMEOUT, false).parse(defaults.retryTimeout(), SettingText::duration),
                         pace(reader)));
     }
 
@@ -177,14 +172,14 @@ public record PluginSettings(
         }
     }
 
-    private static Pace pace(Reader reader) {
+    private static Pace pace(SettingReader reader) {
         Pace full = Pace.full();
         return new Pace(
-                reader.text(PAUSE, false).parse(full.pause(), PluginSettings::duration),
-                reader.text(PAUSE_SHARE, false).parse(full.pauseShare(), PluginSettings::share),
+                reader.text(PAUSE, false).parse(full.pause(), SettingText::duration),
+                reader.text(PAUSE_SHARE, false).parse(full.pauseShare(), SettingText::share),
                 reader.text(RUN_WINDOW, false).parse(full.runWindow(), RunWindow::parse),
-                reader.text(TARGET_BATCH_TIME, false).parse(full.targetBatchTime(), PluginSettings::duration),
-                reader.text(MAX_REPLICA_LAG, false).parse(full.maxReplicaLag(), PluginSettings::duration));
+                reader.text(TARGET_BATCH_TIME, false).parse(full.targetBatchTime(), SettingText::duration),
+                reader.text(MAX_REPLICA_LAG, false).parse(full.maxReplicaLag(), SettingText::duration));
     }
 
     /** All settings as text: {@link #parse} of it gives equal settings whatever the environment is. */
@@ -196,15 +191,15 @@ public record PluginSettings(
         properties.put(CRON, schedule.text());
         properties.put(BATCH_SIZE, String.valueOf(archive.batchSize()));
         if (archive.timeBudget() != null) {
-            properties.put(TIME_BUDGET, text(archive.timeBudget()));
+            properties.put(TIME_BUDGET, SettingText.text(archive.timeBudget()));
         }
-        properties.put(LOCK_TIMEOUT, text(archive.lockTimeout()));
-        properties.put(STATEMENT_TIMEOUT, text(archive.statementTimeout()));
-        properties.put(IDLE_TRANSACTION_TIMEOUT, text(archive.idleTransactionTimeout()));
-        properties.put(RETRY_TIMEOUT, text(archive.retryTimeout()));
+        properties.put(LOCK_TIMEOUT, SettingText.text(archive.lockTimeout()));
+        properties.put(STATEMENT_TIMEOUT, SettingText.text(archive.statementTimeout()));
+        properties.put(IDLE_TRANSACTION_TIMEOUT, SettingText.text(archive.idleTransactionTimeout()));
+        properties.put(RETRY_TIMEOUT, SettingText.text(archive.retryTimeout()));
         Pace pace = archive.pace();
         if (pace.pause() != null) {
-            properties.put(PAUSE, text(pace.pause()));
+            properties.put(PAUSE, SettingText.text(pace.pause()));
         }
         if (pace.pauseShare() > 0) {
             properties.put(
@@ -217,10 +212,10 @@ public record PluginSettings(
             properties.put(RUN_WINDOW, pace.runWindow().toString());
         }
         if (pace.targetBatchTime() != null) {
-            properties.put(TARGET_BATCH_TIME, text(pace.targetBatchTime()));
+            properties.put(TARGET_BATCH_TIME, SettingText.text(pace.targetBatchTime()));
         }
         if (pace.maxReplicaLag() != null) {
-            properties.put(MAX_REPLICA_LAG, text(pace.maxReplicaLag()));
+            properties.put(MAX_REPLICA_LAG, SettingText.text(pace.maxReplicaLag()));
         }
         return properties;
     }
@@ -235,151 +230,12 @@ public record PluginSettings(
         return dataSource.equals(other.dataSource) && table().equals(other.table());
     }
 
-    private static ArchivePair<?> pair(String className) {
-        try {
-            if (instance(className) instanceof Supplier<?> s && s.get() instanceof ArchivePair<?> pair) {
-                return pair;
-            }
-        } catch (ReflectiveOperationException | RuntimeException | LinkageError e) {
-            throw new IllegalArgumentException(pairMessage() + " (" + e + ")", e);
-        }
-        throw new IllegalArgumentException(pairMessage());
-    }
-
-    /** Listeners by the names of their classes, separated by commas. */
-    static List<SweepListener> listeners(String classNames) {
-        List<SweepListener> listeners = new ArrayList<>();
-        for (String className : classNames.split(",", -1)) {
-            String must =
-                    "must be names of public classes with a no-argument constructor that implement SweepListener, such"
-                            + " as io.usagearchiver.metrics.SweepMetrics, separated by commas";
-            try {
-                if (!(instance(className.strip()) instanceof SweepListener listener)) {
-                    throw new IllegalArgumentException(must);
-                }
-                listeners.add(listener);
-            } catch (ReflectiveOperationException | LinkageError e) {
-                throw new IllegalArgumentException(must + " (" + e + ")", e);
-            }
-        }
-        return listeners;
-    }
-
-    private static Object instance(String className) throws ReflectiveOperationException {
-        ClassLoader context = Thread.currentThread().getContextClassLoader();
-        ClassLoader loader = context != null ? context : PluginSettings.class.getClassLoader();
-        return Class.forName(className, true, loader).getConstructor().newInstance();
-    }
-
-    private static String pairMessage() {
-        return "must be the name of a public class with a no-argument constructor that implements"
-                + " Supplier<ArchivePair<?>>, such as " + UsageDetails.class.getName();
-    }
-
-    private static Function<String, Integer> wholeNumber(int min, int max) {
-        return value -> {
-            if (value.matches("-?\\d{1,9}")) {
-                int number = Integer.parseInt(value);
-                if (number >= min && number <= max) {
-                    return number;
-                }
-            }
-            throw new IllegalArgumentException("must be a whole number from " + min + " to " + max);
-        };
-    }
-
-    private static final Pattern SHARE = Pattern.compile("\\d{1,3}(\\.\\d{1,3})?");
-
-    private static double share(String value) {
-        double share = SHARE.matcher(value).matches() ? Double.parseDouble(value) : Double.NaN;
-        if (share >= 0 && share <= Pace.MAX_PAUSE_SHARE) {
-            return share;
-        }
-        throw new IllegalArgumentException("must be a number from 0 to " + Pace.MAX_PAUSE_SHARE + ", such as 0.5 or 2");
-    }
-
-    private static final Pattern DURATION = Pattern.compile("(\\d{1,9}) ?(ms|s|m|h)");
-
     /**
      * Reads a duration as settings are written: a whole number and {@code ms}, {@code s}, {@code m} or {@code h}.
      *
      * @throws IllegalArgumentException if it is none, or is not from 1 ms to 48 h
      */
     public static Duration duration(String value) {
-        Matcher matcher = DURATION.matcher(value);
-        if (matcher.matches()) {
-            long count = Long.parseLong(matcher.group(1));
-            Duration duration = switch (matcher.group(2)) {
-                case "ms" -> Duration.ofMillis(count);
-                case "s" -> Duration.ofSeconds(count);
-                case "m" -> Duration.ofMinutes(count);
-                default -> Duration.ofHours(count);
-            };
-            if (duration.compareTo(ArchiveSettings.MIN_DURATION) >= 0
-                    && duration.compareTo(ArchiveSettings.MAX_DURATION) <= 0) {
-                return duration;
-            }
-        }
-        throw new IllegalArgumentException("must be a duration from 1ms to 48h, such as 500ms, 30s, 15m or 2h");
-    }
-
-    /** A duration as a person would write it: in the largest unit that says it exactly. */
-    private static String text(Duration duration) {
-        long millis = duration.toMillis();
-        if (millis % 3_600_000 == 0) {
-            return millis / 3_600_000 + "h";
-        }
-        if (millis % 60_000 == 0) {
-            return millis / 60_000 + "m";
-        }
-        return millis % 1000 == 0 ? millis / 1000 + "s" : millis + "ms";
-    }
-
-    /** Finds the text of a setting, and says where it was found if it is bad. */
-    private record Reader(
-            Map<String, String> properties,
-            UnaryOperator<String> origin,
-            Function<String, @Nullable String> environment) {
-
-        Setting text(String name, boolean orVariable) {
-            String property = properties.get(name);
-            if (property != null) {
-                return new Setting(origin.apply(name), property.strip());
-            }
-            String variable = orVariable ? Variables.of(name, environment) : null;
-            String value = variable == null ? null : environment.apply(variable);
-            return value == null
-                    ? new Setting(origin.apply(name), null)
-                    : new Setting("environment variable " + variable, value.strip());
-        }
-    }
-
-    private record Setting(String origin, @Nullable String value) {
-        String orElse(String fallback) {
-            return value == null ? fallback : value;
-        }
-
-        String told(String meaning) {
-            return origin + " = '" + meaning + "'" + (value == null ? " (the default)" : "");
-        }
-
-        String require(String what) {
-            if (value == null || value.isEmpty()) {
-                throw new IllegalArgumentException(
-                        origin + (value == null ? " is not set" : " = ''") + ": must be " + what);
-            }
-            return value;
-        }
-
-        <T extends @Nullable Object> T parse(T fallback, Function<String, ? extends T> parser) {
-            if (value == null) {
-                return fallback;
-            }
-            try {
-                return parser.apply(value);
-            } catch (IllegalArgumentException e) {
-                throw new IllegalArgumentException(origin + " = '" + value + "': " + e.getMessage(), e);
-            }
-        }
+        return SettingText.duration(value);
     }
 }
