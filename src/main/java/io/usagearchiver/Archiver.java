@@ -63,7 +63,7 @@ public final class Archiver {
     /** All that a sweep looks at before it moves a row. It reads the holds itself, under its ledger row. */
     private Shape checkSweep(DSLContext tx) {
         Shape shape = Obstacles.requireNone(tx, pair, Direction.ARCHIVE, settings);
-        StoredHolds.toHonour(tx, pair, () -> StoredHolds.active(tx, pair));
+        ActiveHolds.toHonour(tx, pair, () -> ActiveHolds.active(tx, pair));
         return shape;
     }
 

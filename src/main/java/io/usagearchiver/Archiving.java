@@ -43,6 +43,6 @@ record Archiving(ArchivePair<?> pair, int retentionMonths) implements Errand {
 
     @Override
     public List<Branch> rows(DSLContext tx, Ledger ledger, Shape shape) {
-        return Branch.expired(pair, ledger.cutoff(), StoredHolds.toHonour(tx, pair, () -> ledger.readHolds(tx, shape)));
+        return Branch.expired(pair, ledger.cutoff(), ActiveHolds.toHonour(tx, pair, () -> ledger.readHolds(tx, shape)));
     }
 }

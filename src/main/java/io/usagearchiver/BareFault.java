@@ -2,6 +2,8 @@ package io.usagearchiver;
 
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
+import org.jooq.ExecuteContext;
+import org.jooq.ExecuteListener;
 import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
 
@@ -13,6 +15,18 @@ import org.jspecify.annotations.Nullable;
  * <p>Told without the driver's classes, which are the host's, and without its words, which depend on its language.
  */
 final class BareFault {
+    /** Within a transaction, too, nobody hears of a fault but what may be told. */
+    static final ExecuteListener LISTENER = new ExecuteListener() {
+        private static final long serialVersionUID = 1;
+
+        @Override
+        public void exception(ExecuteContext context) {
+            if (context.exception() instanceof DataAccessException fault) {
+                context.exception(BareFault.of(fault));
+            }
+        }
+    };
+
     private static final String CONNECTION_FAILURE = "08006";
     private static final String NOT_IN_PREREQUISITE_STATE = "55000";
 

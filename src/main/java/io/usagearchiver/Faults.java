@@ -125,7 +125,7 @@ final class Faults {
     static String message(Throwable fault) {
         SQLException cause = sqlException(fault);
         String told = told(fault);
-        if (fault instanceof Session.StandbyException) {
+        if (fault instanceof StandbyException) {
             return told + STANDBY;
         }
         return cause == null ? told : told + hint(sqlState(fault), told);

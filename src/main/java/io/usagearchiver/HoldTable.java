@@ -58,7 +58,7 @@ final class HoldTable {
     /** All holds, newest first, those that count tried. */
     List<Hold> list(Session session) {
         return session.retried(
-                TransactionLimits.open(settings), tx -> StoredHolds.tried(tx, pair, read(tx, DSL.noCondition())));
+                TransactionLimits.open(settings), tx -> ActiveHolds.tried(tx, pair, read(tx, DSL.noCondition())));
     }
 
     /**

@@ -9,7 +9,6 @@ import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.time.Duration;
-import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
@@ -28,10 +27,6 @@ final class Ledger {
     static final String RUNNING = "RUNNING";
     private static final int SIGNS_IN_A_LIFE = 10;
 
-    /** That a RUNNING row is a restore's, and has given a sign of life: it goes on. */
-    static final Condition ALIVE =
-            L.DIRECTION.eq(Direction.RESTORE.name()).and(L.LIVE_UNTIL.gt(NaiveUtc.NOW));
-
     private final LedgerOpening opening;
     private final ArchivePair<?> pair;
     private final long sweepId;
@@ -46,11 +41,6 @@ final class Ledger {
         this.sweepId = sweepId;
         this.busy = busy;
         this.life = life;
-    }
-
-    /** Whether a row is that of a restore which no sweep supersedes. */
-    static boolean isAlive(DSLContext tx, long sweepId) {
-        return tx.fetchExists(L, L.SWEEP_ID.eq(sweepId).and(L.STATE.eq(RUNNING)).and(ALIVE));
     }
 
     long sweepId() {

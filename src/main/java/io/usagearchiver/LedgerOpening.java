@@ -8,7 +8,6 @@ import java.time.LocalDateTime;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
-import org.jooq.Field;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
@@ -29,6 +28,10 @@ record LedgerOpening(
     private static final UsageArchiveSweep L = USAGE_ARCHIVE_SWEEP;
     private static final String UNIQUE_VIOLATION = "23505";
     private static final int ATTEMPTS = 10;
+
+    /** That a RUNNING row is a restore's, and has given a sign of life: it goes on. */
+    private static final Condition ALIVE =
+            L.DIRECTION.eq(Direction.RESTORE.name()).and(L.LIVE_UNTIL.gt(NaiveUtc.NOW));
 
     /**
      * Opens a row. Where an older one of the table is RUNNING, that is turned into SUPERSEDED first; a batch in flight of
@@ -58,10 +61,10 @@ record LedgerOpening(
                                 .set(L.STATE, StopReason.SUPERSEDED.name())
                                 .set(L.FINISHED_AT, NaiveUtc.NOW)
                                 .where(running)
-                                .and(DSL.condition("not coalesce({0}, false)", Ledger.ALIVE))
+                                .and(DSL.condition("not coalesce({0}, false)", ALIVE))
                                 .execute();
                     }
-                    if (older && tx.fetchExists(L, running.and(Ledger.ALIVE))) {
+                    if (older && tx.fetchExists(L, running.and(ALIVE))) {
                         return refuse(tx, StopReason.BUSY);
                     }
                     Ledger opened = insert(tx, Ledger.RUNNING);
@@ -74,6 +77,11 @@ record LedgerOpening(
                 }
             }
         }
+    }
+
+    /** Whether a row is that of a restore which no sweep supersedes. */
+    static boolean isAlive(DSLContext tx, long sweepId) {
+        return tx.fetchExists(L, L.SWEEP_ID.eq(sweepId).and(L.STATE.eq(Ledger.RUNNING)).and(ALIVE));
     }
 
     /** Writes the row of a run that ends before it begins. One that is RUNNING goes on. */

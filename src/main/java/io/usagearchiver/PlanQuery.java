@@ -43,14 +43,14 @@ record PlanQuery(ArchivePair<?> pair, ArchiveSettings settings, Surroundings.Thr
             // them.
             boolean told = shape == null || !obstacles.missingGrants().isEmpty();
             Reader reader = new Reader(tx, told ? null : differences);
-            List<Hold> stored = reader.read(StoredHolds::unreadable, nested -> StoredHolds.active(nested, keyed));
+            List<Hold> stored = reader.read(ActiveHolds::unreadable, nested -> ActiveHolds.active(nested, keyed));
             List<RowFilter> holds = List.of();
             if (stored != null) {
-                differences.addAll(StoredHolds.differences(stored));
-                holds = StoredHolds.filters(stored);
+                differences.addAll(ActiveHolds.differences(stored));
+                holds = ActiveHolds.filters(stored);
                 holds.forEach(hold -> warnings.add("a hold keeps expired rows hot: " + hold));
                 List<String> lost =
-                        reader.read(StoredHolds::unreadable, nested -> StoredHolds.keepingNothing(nested, keyed));
+                        reader.read(ActiveHolds::unreadable, nested -> ActiveHolds.keepingNothing(nested, keyed));
                 warnings.addAll(lost == null ? List.of() : lost);
             }
             ExpiredRows expired = new ExpiredRows(keyed, cutoff, holds, settings.batchSize(), countLimit);
@@ -67,7 +67,7 @@ record PlanQuery(ArchivePair<?> pair, ArchiveSettings settings, Surroundings.Thr
                 pace = pace(sweeps);
                 sweeps.stream()
                         .filter(PastSweep::isRunning)
-                        .forEach(sweep -> tell(sweep, Ledger.isAlive(tx, sweep.sweepId()), waits, warnings));
+                        .forEach(sweep -> tell(sweep, LedgerOpening.isAlive(tx, sweep.sweepId()), waits, warnings));
             }
             warnings.addAll(Surroundings.warnings(tx, keyed, thresholds));
             List<String> behind = reader.read(null, nested -> Surroundings.sequenceBehind(nested, keyed, false));

@@ -7,8 +7,6 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jooq.Configuration;
 import org.jooq.DSLContext;
-import org.jooq.ExecuteContext;
-import org.jooq.ExecuteListener;
 import org.jooq.Results;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DefaultExecuteListenerProvider;
@@ -29,18 +27,6 @@ final class Session implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(Session.class);
 
-    /** Within a transaction, too, nobody hears of a fault but what may be told. */
-    private static final ExecuteListener BARE = new ExecuteListener() {
-        private static final long serialVersionUID = 1;
-
-        @Override
-        public void exception(ExecuteContext context) {
-            if (context.exception() instanceof DataAccessException fault) {
-                context.exception(BareFault.of(fault));
-            }
-        }
-    };
-
     private final ConnectionSource connections;
     private final StopSignal stop;
     private final StatementCanceller canceller;
@@ -60,7 +46,7 @@ final class Session implements AutoCloseable {
         this.jooq = Jooq.configuration()
                 .set(
                         new DefaultExecuteListenerProvider(canceller.listener()),
-                        new DefaultExecuteListenerProvider(BARE));
+                        new DefaultExecuteListenerProvider(BareFault.LISTENER));
         LiveKey.rememberIn(jooq);
     }
 
@@ -75,7 +61,7 @@ final class Session implements AutoCloseable {
         try {
             session.connect();
         } catch (SQLException | RuntimeException e) {
-            throw new ArchiveException(noConnection(e), e);
+            throw new ArchiveException(ConnectionLostException.message(e), e);
         }
         if (session.serverVersion < OLDEST_SERVER) {
             session.close();
@@ -214,19 +200,8 @@ final class Session implements AutoCloseable {
             renewed = true;
             return another;
         } catch (SQLException | RuntimeException e) {
-            throw new ConnectionLostException(noConnection(e), e);
+            throw new ConnectionLostException(e);
         }
-    }
-
-    /** Says what the database said; a pool keeps that to its causes, and where it says nothing it may be the pool. */
-    private static String noConnection(Exception fault) {
-        for (Throwable cause = fault; cause != null; cause = cause.getCause()) {
-            if (cause instanceof SQLException told && told.getSQLState() != null) {
-                return "No connection to the database: " + BareFault.message(told);
-            }
-        }
-        return "No connection to the database (is it down, or are all of the data source's connections in use?): "
-                + fault.getMessage();
     }
 
     private Connection connect() throws SQLException {
@@ -282,15 +257,6 @@ final class Session implements AutoCloseable {
                             .get(0, Boolean.class));
         } catch (RuntimeException e) {
             return false;
-        }
-    }
-
-    /** A standby was asked to write. */
-    static final class StandbyException extends DataAccessException {
-        private static final long serialVersionUID = 1;
-
-        StandbyException(RuntimeException cause) {
-            super(String.valueOf(cause.getMessage()), cause);
         }
     }
 }

@@ -7,27 +7,16 @@ import java.time.DateTimeException;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
-import java.util.function.Supplier;
 import org.jooq.Condition;
-import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.TableField;
-import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
-/**
- * The holds as their table has them. Anybody may have written them, so each that counts is tried before a sweep relies on
- * it. One that cannot be honoured stops the sweep: what it was to keep is not known.
- */
+/** The holds as their table has them. Anybody may have written them. */
 final class StoredHolds {
     private static final UsageArchiveHold H = USAGE_ARCHIVE_HOLD;
-
-    private static final Logger log = LoggerFactory.getLogger(StoredHolds.class);
 
     /** In quotes only where it has to be. */
     private static final String PART =
@@ -42,7 +31,7 @@ final class StoredHolds {
      * That there is nothing of its name. Looked up in the catalog, since to_regclass is an error where the role has no
      * right on the schema; and of names alone, since to take another text apart is an error, too.
      */
-    private static final Condition LOST = DSL.condition(
+    static final Condition LOST = DSL.condition(
             "case when {0} then not exists (select from pg_catalog.pg_class c"
                     + " join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
                     + " where n.nspname = (pg_catalog.parse_ident({1}))[1]"
@@ -144,129 +133,5 @@ final class StoredHolds {
             problems.add(column.getName() + " " + text + ": must be a timestamp without a zone");
             return null;
         }
-    }
-
-    /** The holds that count now on the hot table of a pair, tried. */
-    static List<Hold> active(DSLContext tx, ArchivePair<?> pair) {
-        return tried(
-                tx,
-                pair,
-                tx.select(fields())
-                        .from(H)
-                        .where(on(DSL.val(TableName.name(pair.hot()))))
-                        .and(ACTIVE)
-                        .orderBy(H.HOLD_ID)
-                        .fetch(StoredHolds::hold));
-    }
-
-    /** The holds, those that count now with why they cannot be honoured. */
-    static List<Hold> tried(DSLContext tx, ArchivePair<?> pair, List<Hold> holds) {
-        List<RowFilter> filters = filters(holds);
-        if (filters.isEmpty()) {
-            return holds;
-        }
-        FilterTrial trial = FilterTrial.of(tx, pair);
-        if (trial.allFit(filters)) {
-            return holds;
-        }
-        return holds.stream()
-                .map(hold -> {
-                    RowFilter filter = hold.filter();
-                    return filter == null || hold.problem() != null || !hold.active()
-                            ? hold
-                            : withProblem(hold, trial.problem(filter));
-                })
-                .toList();
-    }
-
-    private static Hold withProblem(Hold hold, @Nullable String problem) {
-        return new Hold(
-                hold.id(),
-                hold.table(),
-                hold.filter(),
-                hold.reason(),
-                hold.createdBy(),
-                hold.node(),
-                hold.createdAt(),
-                hold.until(),
-                hold.releasedAt(),
-                hold.releasedBy(),
-                hold.active(),
-                problem);
-    }
-
-    /** What the holds keep that count now and can be honoured. */
-    static List<RowFilter> filters(List<Hold> holds) {
-        return holds.stream()
-                .filter(hold -> hold.active() && hold.problem() == null)
-                .map(Hold::filter)
-                .filter(Objects::nonNull)
-                .toList();
-    }
-
-    /** Which holds cannot be honoured, and how to mend that, one sentence each. */
-    static List<String> differences(List<Hold> holds) {
-        return holds.stream()
-                .filter(Hold::stopsSweeps)
-                .map(hold -> "holds " + TableName.name(H) + " has hold " + hold.id() + ", which cannot be honoured: "
-                        + hold.problem() + "; correct its row, or release it: usage-archiver release " + hold.id())
-                .toList();
-    }
-
-    /** Holds that keep nothing, since there is no such table, or it is the archive; one sentence each. */
-    static List<String> keepingNothing(DSLContext tx, ArchivePair<?> pair) {
-        return tx.select(H.HOLD_ID, H.TABLE_NAME)
-                .from(H)
-                .where(ACTIVE)
-                .and(H.TABLE_NAME.eq(TableName.name(pair.archive())).or(LOST))
-                .orderBy(H.HOLD_ID)
-                .fetch(row -> "hold " + row.value1() + " keeps nothing: " + row.value2()
-                        + (row.value2().equals(TableName.name(pair.archive()))
-                                ? " is the archive; a hold names the hot table"
-                                : " does not exist"));
-    }
-
-    /** What keeps holds from being read at all. */
-    static String unreadable(DataAccessException fault) {
-        return "holds " + TableName.name(H) + " cannot be read: " + Faults.message(fault)
-                + (Faults.isMissing(fault) || Faults.isOfTypes(fault)
-                        ? "; its columns must be as sql/02-ledger.sql has them"
-                        : "");
-    }
-
-    /**
-     * What a sweep has to leave.
-     *
-     * @param read reads the holds that count now
-     * @throws SchemaDriftException if one cannot be honoured, or they cannot be read
-     */
-    static List<RowFilter> toHonour(DSLContext tx, ArchivePair<?> pair, Supplier<List<Hold>> read) {
-        List<Hold> holds;
-        try {
-            holds = tried(tx, pair, read.get());
-        } catch (DataAccessException e) {
-            if (Faults.isPassing(e)) {
-                throw e;
-            }
-            throw drift(pair, List.of(unreadable(e)));
-        }
-        List<String> differences = differences(holds);
-        if (!differences.isEmpty()) {
-            throw drift(pair, differences);
-        }
-        holds.stream()
-                .filter(hold -> hold.active() && hold.problem() != null)
-                .forEach(hold -> log.warn(
-                        "Hold {} keeps nothing: {}; if it was meant for {}, its rows are archived: correct it, or release"
-                                + " it: usage-archiver release {}",
-                        hold.id(),
-                        hold.problem(),
-                        TableName.name(pair.hot()),
-                        hold.id()));
-        return filters(holds);
-    }
-
-    private static SchemaDriftException drift(ArchivePair<?> pair, List<String> differences) {
-        return Direction.ARCHIVE.drift(TableName.name(pair.hot()), differences, "");
     }
 }

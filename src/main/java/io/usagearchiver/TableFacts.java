@@ -81,6 +81,8 @@ final class TableFacts {
             "pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', f.ord, f.fact), ', '"
                     + " order by f.ord, f.fact collate pg_catalog.\"C\"))";
 
+    private TableFacts() {}
+
     /** A hash of the facts of some tables, as a subquery. */
     static Field<String> fingerprint(List<? extends Table<?>> tables) {
         return DSL.field("(select " + HASH + " from ({0}) f)", SQLDataType.VARCHAR, facts(tables));
@@ -109,8 +111,6 @@ final class TableFacts {
     private static QueryPart facts(List<? extends Table<?>> tables) {
         return DSL.sql(FACTS, DSL.val(tables.stream().map(TableName::quoted).toArray(String[]::new)));
     }
-
-    private TableFacts() {}
 
     /**
      * What was read.

@@ -5,7 +5,6 @@ import io.usagearchiver.quartz.PluginSettings;
 import io.usagearchiver.quartz.Variables;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -135,23 +134,8 @@ final class ConfigFile {
         }
     }
 
-    /** Tells which settings that {@link #archiver} gave come from the environment, and what of it may not be meant. */
-    void tellOfVariables(
-            PluginSettings settings, @Nullable String plugin, Map<String, String> overrides, PrintWriter out) {
-        used(settings, plugin, overrides)
-                .forEach((setting, variable) -> out.println(setting + " is from the environment variable " + variable));
-        warnOfVariables(settings, plugin, overrides, out);
-    }
-
-    /** Tells only what may not be meant. */
-    void warnOfVariables(
-            PluginSettings settings, @Nullable String plugin, Map<String, String> overrides, PrintWriter out) {
-        Variables.warnings(settings, used(settings, plugin, overrides))
-                .forEach(warning -> out.println("WARNING: " + warning));
-        out.flush();
-    }
-
-    private Map<String, String> used(PluginSettings settings, @Nullable String plugin, Map<String, String> overrides) {
+    /** Which settings come from the environment, and from which variables. */
+    Map<String, String> used(PluginSettings settings, @Nullable String plugin, Map<String, String> overrides) {
         Set<String> given =
                 new HashSet<>(withPrefix(PLUGIN + archiverName(plugin) + ".").keySet());
         given.addAll(overrides.keySet());

@@ -56,7 +56,7 @@ final class PlanCommand extends ArchiverCommand {
         ConfigFile file = options.read(context().environment());
         List<String> origins = new ArrayList<>();
         PluginSettings settings = file.archiver(options.plugin(), overrides.byName(), origins);
-        file.warnOfVariables(settings, options.plugin(), overrides.byName(), err());
+        VariableReport.warn(settings, file.used(settings, options.plugin(), overrides.byName()), err());
         StopSignal stop = stopSignal();
         try (FileDataSource connections = file.dataSource(settings.dataSource())) {
             Plan plan = new Planner(settings.pair(), connections, settings.archive()).plan(countLimit, stop);

@@ -43,7 +43,7 @@ final class SweepCommand extends ArchiverCommand {
         }
         ConfigFile file = options.read(context().environment());
         PluginSettings settings = file.archiver(options.plugin(), overrides.byName());
-        file.tellOfVariables(settings, options.plugin(), overrides.byName(), err());
+        VariableReport.tell(settings, file.used(settings, options.plugin(), overrides.byName()), err());
         StopSignal stop = stopSignal();
         try (FileDataSource connections = file.dataSource(settings.dataSource())) {
             SweepResult result = sweep(settings, connections, stop);

@@ -68,7 +68,7 @@ final class StuckTriggers {
         seen = Map.of();
         Map<String, Integer> now = new HashMap<>();
         boolean any = false;
-        for (StuckLook.Stuck stuck : tables.read(rows -> new StuckLook(rows, job, firings).find())) {
+        for (Stuck stuck : tables.read(rows -> new StuckLook(rows, job, firings).find())) {
             int looks = before.getOrDefault(stuck.id(), 0) + 1;
             now.put(stuck.id(), looks);
             any = any || looks >= enough(stuck, more);
@@ -79,7 +79,7 @@ final class StuckTriggers {
         }
     }
 
-    private long enough(StuckLook.Stuck stuck, long more) {
+    private long enough(Stuck stuck, long more) {
         return (stuck.waits() ? looksAtWaiting : LOOKS) + more;
     }
 
@@ -88,7 +88,7 @@ final class StuckTriggers {
         try {
             List<String> freed = tables.change(rows -> {
                 List<String> done = new ArrayList<>();
-                for (StuckLook.Stuck stuck : new StuckLook(rows, job, firings).find()) {
+                for (Stuck stuck : new StuckLook(rows, job, firings).find()) {
                     if (seen.getOrDefault(stuck.id(), 0) >= enough(stuck, more)
                             && stuck.remedy().isApplied(givenUp)) {
                         done.add(stuck.what());
