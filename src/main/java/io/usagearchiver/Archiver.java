@@ -128,8 +128,8 @@ public final class Archiver {
     }
 
     /**
-     * Counts what {@link #restore} would do now, in one read-only transaction; a transient fault is retried. It reads all rows that match, so it takes as
-     * long as the filter's index makes it, and ten times the statement timeout at most.
+     * Counts what {@link #restore} would do now, in one read-only transaction; a transient fault is retried. It reads all rows
+     * that match, so it takes as long as the filter's index makes it, and ten times the statement timeout at most.
      *
      * @throws IllegalArgumentException if the filter does not fit the tables
      * @throws SchemaDriftException if the tables do not allow rows to be restored

@@ -50,6 +50,12 @@ final class GrantCheck {
             case when not has_table_privilege(to_regclass({0}), {1})
               then format('GRANT %s ON %s TO %I', {1}, to_regclass({0}), current_user) end""";
 
+    /** It does as well if it was granted on each column. */
+    private static final String ALL_COLUMNS = """
+            case when exists (select from pg_catalog.pg_attribute a where a.attrelid = to_regclass({0}) and a.attnum > 0
+                and not a.attisdropped and not has_column_privilege(a.attrelid, a.attnum, {1}))
+              then format('GRANT %s ON %s TO %I', {1}, to_regclass({0}), current_user) end""";
+
     private static final String COLUMNS = """
             (select format('GRANT %s (%s) ON %s TO %I', {1}, string_agg(quote_ident(a.attname), ', ' order by a.attnum),
               to_regclass({0}), current_user)
@@ -88,7 +94,8 @@ final class GrantCheck {
               select d.refclassid, d.refobjid from pg_catalog.pg_depend d
               where d.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass) and (
                 d.classid = 'pg_class'::regclass
-                  and d.objid in (select i.indexrelid from pg_catalog.pg_index i where i.indrelid = to_regclass({0}))
+                  and d.objid in (select i.indexrelid from pg_catalog.pg_index i
+                    where i.indrelid = to_regclass({0}) and i.indisready)
                 or d.classid = 'pg_constraint'::regclass and d.objid in (
                   select k.oid from pg_catalog.pg_constraint k where k.conrelid = to_regclass({0}) and k.contype = 'c')
                 or d.classid = 'pg_attrdef'::regclass and d.objid in (
@@ -99,6 +106,7 @@ final class GrantCheck {
               select 'pg_operator'::regclass, p.amopopr
               from pg_catalog.pg_attribute a
               join pg_catalog.pg_opclass c on c.opcintype = a.atttypid and c.opcdefault
+              join pg_catalog.pg_am m on m.oid = c.opcmethod and m.amname = 'btree'
               join pg_catalog.pg_amop p on p.amopfamily = c.opcfamily and p.amoplefttype = c.opcintype
                 and p.amoprighttype = c.opcintype and p.amoppurpose = 's'
               where a.attrelid in (to_regclass({0}), to_regclass({1})) and a.attname = any ({2}))
@@ -143,13 +151,13 @@ final class GrantCheck {
                             need(pair.hot(), "SELECT"),
                             need(pair.hot(), "DELETE"),
                             anyColumn(pair.hot()),
-                            need(pair.archive(), "SELECT"),
-                            need(pair.archive(), "INSERT"),
+                            needAllColumns(pair.archive(), "SELECT"),
+                            needAllColumns(pair.archive(), "INSERT"),
                             anyColumn(pair.archive()),
-                            need(L, "SELECT"),
+                            needAllColumns(L, "SELECT"),
                             needColumns("INSERT", OPENING),
                             needColumns("UPDATE", COUNTING),
-                            need(USAGE_ARCHIVE_HOLD, "SELECT")))
+                            needAllColumns(USAGE_ARCHIVE_HOLD, "SELECT")))
                     .fetchSingle()
                     .intoList()
                     .stream()
@@ -168,6 +176,10 @@ final class GrantCheck {
 
     private static Field<String> need(Table<?> table, String privilege) {
         return DSL.field(TABLE, String.class, TableName.regclass(table), DSL.inline(privilege));
+    }
+
+    private static Field<String> needAllColumns(Table<?> table, String privilege) {
+        return DSL.field(ALL_COLUMNS, String.class, Shape.regclass(table), DSL.inline(privilege));
     }
 
     private static Field<String> needColumns(String privilege, List<Field<?>> columns) {

@@ -1,6 +1,7 @@
 package io.usagearchiver;
 
 import java.util.List;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Which files of {@code sql/} make a table that the library ships, and grant what is needed on it. */
@@ -30,10 +31,7 @@ final class SqlFiles {
 
     /** The files of the table that is named in a text; null if it is none of the library's. */
     private static @Nullable Known of(String text) {
-        return KNOWN.stream()
-                .filter(known -> text.contains(known.table()))
-                .findFirst()
-                .orElse(null);
+        return KNOWN.stream().filter(known -> known.isIn(text)).findFirst().orElse(null);
     }
 
     /** What to do where a table is missing. */
@@ -63,12 +61,24 @@ final class SqlFiles {
 
     /** Where a GRANT statement of a sweep stands, or what asks for it; empty where it stands nowhere. */
     static String granted(String grant) {
-        Known known = of(grant);
         if (grant.contains("pg_monitor")) {
             return " (maxReplicaLag asks for it)";
         }
-        return known == null || grant.contains(" ON FUNCTION ") ? "" : " (" + known.grants() + ")";
+        String object = grant.replaceFirst(".* ON (.*) TO .*", "$1");
+        if (object.equals("SCHEMA public")) {
+            return " (" + ARCHIVER_GRANTS + ")";
+        }
+        Known known = object.startsWith("FUNCTION ") ? null : of(object);
+        return known == null ? "" : " (" + known.grants() + ")";
     }
 
-    private record Known(String table, String tables, String grants, String restoreGrants) {}
+    private record Known(String table, String tables, String grants, String restoreGrants) {
+        /** Whether a text names it, in the schema public or in none; not where its name is a part of another one. */
+        boolean isIn(String text) {
+            return Pattern.compile("(?<![\\w.])(public\\.)?(" + table + (table.endsWith("_") ? "\\w+" : "(_archive)?")
+                            + ")(?!\\w)")
+                    .matcher(text)
+                    .find();
+        }
+    }
 }

@@ -60,6 +60,7 @@ class PlanAgreesTest {
             another search path             | ALTER ROLE ROLE IN DATABASE DB SET search_path = ''
             another owner                   | ALTER TABLE HOT OWNER TO ROLE
             rights that come by a role      | REVOKE ALL ON HOT FROM ROLE; GRANT ALL ON HOT TO PUBLIC
+            rights by column                | REVOKE SELECT, INSERT ON ARC FROM ROLE; DO $$ BEGIN EXECUTE (SELECT format('GRANT SELECT (%s), INSERT (%s) ON ARC TO usage_archiver', string_agg(attname, ', '), string_agg(attname, ', ')) FROM pg_attribute WHERE attrelid = 'ARC'::regclass AND attnum > 0 AND NOT attisdropped); END $$
             a sweep that runs               | INSERT INTO LEDGER (table_name, state, node, fired_by, cutoff, started_at) VALUES ('public.HOT', 'RUNNING', 'n', 'f', now(), now())
             a restore that died             | INSERT INTO LEDGER (table_name, direction, state, node, fired_by, cutoff, started_at, live_until) VALUES ('public.HOT', 'RESTORE', 'RUNNING', 'n', 'f', now(), now(), '2020-01-01')
             a reference that forbids        | CREATE TABLE bill (id int REFERENCES HOT); INSERT INTO bill VALUES (1); CREATE INDEX ON bill (id)

@@ -1,5 +1,6 @@
 package io.usagearchiver;
 
+import static io.usagearchiver.generated.Tables.MODEL_USAGE_DETAILS;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
@@ -18,6 +19,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
+import org.jooq.impl.DSL;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -44,6 +46,21 @@ class RestoreTest {
                 + " UNION ALL SELECT 31, null, timestamp '2100-01-01'");
         rows.archiver(7).build().sweep();
         rows.assertMoved(EXPIRED);
+    }
+
+    @Test
+    void what_only_sweeps_may_ask_of_rows_is_not_asked_by_a_restore() {
+        db.execute("CREATE FUNCTION settled(integer) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT true';"
+                + " REVOKE EXECUTE ON FUNCTION settled FROM PUBLIC; GRANT EXECUTE ON FUNCTION settled TO "
+                + TestDatabase.ARCHIVER);
+        ArchivePair<Integer> pair =
+                UsageDetails.PAIR.where(DSL.condition("public.settled({0})", MODEL_USAGE_DETAILS.ID));
+
+        RestoreResult result = Archiver.builder(pair, db.restorer())
+                .build()
+                .restore(RowFilter.ids("1", "10"), UNTIL, REASON, new StopSignal());
+
+        assertThat(result.counts().rowsMoved()).isEqualTo(10);
     }
 
     @ParameterizedTest

@@ -19,9 +19,9 @@ import org.slf4j.LoggerFactory;
  * Frees triggers of one job that a lost moment has left in a state that nobody will end: a connection that broke at a
  * COMMIT, a listener of the host that threw, a thread that was interrupted. Quartz frees them at the start of a node only.
  *
- * <p>What looks stuck at one look after the other, for a minute at least, or for half an hour if it may merely wait, is freed under Quartz's own lock, after another
- * look there, and only out of the state that was seen: whichever of several nodes comes first does it. {@link StuckLook}
- * has what counts as stuck. Not thread-safe.
+ * <p>What looks stuck at one look after the other, for a minute at least, or for half an hour if it may merely wait, is freed
+ * under Quartz's own lock, after another look there, and only out of the state that was seen: whichever of several nodes comes
+ * first does it. {@link StuckLook} has what counts as stuck. Not thread-safe.
  */
 final class StuckTriggers {
     /** A good pause between two looks. */
