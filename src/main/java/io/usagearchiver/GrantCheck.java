@@ -179,7 +179,7 @@ final class GrantCheck {
     }
 
     private static Field<String> needAllColumns(Table<?> table, String privilege) {
-        return DSL.field(ALL_COLUMNS, String.class, Shape.regclass(table), DSL.inline(privilege));
+        return DSL.field(ALL_COLUMNS, String.class, TableName.regclass(table), DSL.inline(privilege));
     }
 
     private static Field<String> needColumns(String privilege, List<Field<?>> columns) {
