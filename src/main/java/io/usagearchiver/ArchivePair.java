@@ -1,5 +1,8 @@
 package io.usagearchiver;
 
+import io.usagearchiver.internal.postgres.NaiveUtc;
+import io.usagearchiver.internal.postgres.PgType;
+import io.usagearchiver.internal.postgres.TableName;
 import java.util.List;
 import org.jooq.Condition;
 import org.jooq.Record;
@@ -80,7 +83,7 @@ public final class ArchivePair<K> {
         for (TableField<?, ?> age : ages) {
             if (NaiveUtc.kind(age.getDataType()) == NaiveUtc.Kind.OTHER) {
                 throw new IllegalArgumentException("age column " + age.getName() + " of table " + hot.getName() + " is "
-                        + PlainType.name(age.getDataType()) + ": it must be timestamp, timestamptz or date");
+                        + PgType.name(age.getDataType()) + ": it must be timestamp, timestamptz or date");
             }
         }
         if (ages.stream()

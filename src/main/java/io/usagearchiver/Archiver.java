@@ -1,5 +1,25 @@
 package io.usagearchiver;
 
+import io.usagearchiver.internal.inspect.HealthQuery;
+import io.usagearchiver.internal.inspect.RestorePreviewQuery;
+import io.usagearchiver.internal.jdbc.Session;
+import io.usagearchiver.internal.jdbc.TransactionLimits;
+import io.usagearchiver.internal.ledger.ActiveHolds;
+import io.usagearchiver.internal.ledger.HoldTable;
+import io.usagearchiver.internal.move.GuardedListener;
+import io.usagearchiver.internal.move.Move;
+import io.usagearchiver.internal.move.MoveRun;
+import io.usagearchiver.internal.move.ProgressLog;
+import io.usagearchiver.internal.move.Restore;
+import io.usagearchiver.internal.move.RunContext;
+import io.usagearchiver.internal.move.Sweep;
+import io.usagearchiver.internal.postgres.SqlState;
+import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.rows.FilterTrial;
+import io.usagearchiver.internal.schema.Direction;
+import io.usagearchiver.internal.schema.Obstacles;
+import io.usagearchiver.internal.schema.PairSchema;
+import io.usagearchiver.internal.schema.SchemaCheck;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.time.Clock;
@@ -56,13 +76,13 @@ public final class Archiver {
         try (Session session = Session.open(connections, settings, new StopSignal())) {
             session.transaction(TransactionLimits.page(settings), this::checkSweep);
         } catch (DataAccessException e) {
-            throw new ArchiveException("Could not check the schema of " + table + ": " + Faults.message(e), e);
+            throw new ArchiveException("Could not check the schema of " + table + ": " + SqlState.message(e), e);
         }
     }
 
     /** All that a sweep looks at before it moves a row. It reads the holds itself, under its ledger row. */
-    private Shape checkSweep(DSLContext tx) {
-        Shape shape = Obstacles.requireNone(tx, pair, Direction.ARCHIVE, settings);
+    private PairSchema checkSweep(DSLContext tx) {
+        PairSchema shape = Obstacles.requireNone(tx, pair, Direction.ARCHIVE, settings);
         ActiveHolds.toHonour(tx, pair, () -> ActiveHolds.active(tx, pair));
         return shape;
     }
@@ -95,7 +115,7 @@ public final class Archiver {
      * @throws ArchiveException if there is no connection to be had
      */
     public SweepResult sweep(StopSignal stop) {
-        return run(new Archiving(pair, settings.retentionMonths()), stop);
+        return run(new Sweep(pair, settings.retentionMonths()), stop);
     }
 
     /**
@@ -122,7 +142,7 @@ public final class Archiver {
      * @throws ArchiveException if there is no connection to be had
      */
     public RestoreResult restore(RowFilter filter, @Nullable LocalDateTime holdUntil, String reason, StopSignal stop) {
-        Restoring restoring = new Restoring(pair, filter, holdUntil, reason, holdTable());
+        Restore restoring = new Restore(pair, filter, holdUntil, reason, holdTable());
         SweepResult counts = run(restoring, stop);
         return new RestoreResult(counts, restoring.hold());
     }
@@ -142,7 +162,7 @@ public final class Archiver {
                 return RestorePreviewQuery.count(tx, pair, SchemaCheck.run(tx, pair, Direction.RESTORE), filter);
             });
         } catch (DataAccessException e) {
-            throw new ArchiveException("Could not count the rows of " + table + ": " + Faults.message(e), e);
+            throw new ArchiveException("Could not count the rows of " + table + ": " + SqlState.message(e), e);
         }
     }
 
@@ -155,13 +175,13 @@ public final class Archiver {
         return new HoldTable(pair, settings, context.node());
     }
 
-    private SweepResult run(Errand errand, StopSignal stop) {
+    private SweepResult run(Move errand, StopSignal stop) {
         List<SweepListener> all = new ArrayList<>();
         all.add(new ProgressLog(errand.direction()));
         all.addAll(listeners);
         SweepListener listener = new GuardedListener(all);
         try (Session session = Session.open(connections, settings, stop)) {
-            SweepResult result = new ErrandRun(context, errand, session, listener).run();
+            SweepResult result = new MoveRun(context, errand, session, listener).run();
             listener.sweepEnded(result);
             return result;
         } catch (SweepStoppedException e) {

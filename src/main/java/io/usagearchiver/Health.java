@@ -1,6 +1,5 @@
 package io.usagearchiver;
 
-
 import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;

@@ -1,5 +1,6 @@
 package io.usagearchiver;
 
+import io.usagearchiver.internal.postgres.TableName;
 import java.time.LocalDateTime;
 import org.jspecify.annotations.Nullable;
 

@@ -1,5 +1,9 @@
 package io.usagearchiver;
 
+import io.usagearchiver.internal.jdbc.ConnectionLostException;
+import io.usagearchiver.internal.jdbc.Session;
+import io.usagearchiver.internal.ledger.HoldTable;
+import io.usagearchiver.internal.postgres.SqlState;
 import java.time.LocalDateTime;
 import java.util.List;
 import java.util.function.Function;
@@ -62,7 +66,7 @@ public final class Holds {
         try (Session session = Session.open(connections, settings, new StopSignal())) {
             return work.apply(session);
         } catch (DataAccessException | ConnectionLostException e) {
-            throw new ArchiveException("Could not " + task + " " + table + ": " + Faults.message(e), e);
+            throw new ArchiveException("Could not " + task + " " + table + ": " + SqlState.message(e), e);
         }
     }
 }

@@ -3,6 +3,7 @@ package io.usagearchiver;
 import static io.usagearchiver.generated.Tables.METERED_USAGE;
 import static io.usagearchiver.generated.Tables.METERED_USAGE_ARCHIVE;
 
+import io.usagearchiver.internal.postgres.Jooq;
 import java.util.function.Supplier;
 
 /**

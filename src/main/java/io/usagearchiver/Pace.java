@@ -1,5 +1,6 @@
 package io.usagearchiver;
 
+import io.usagearchiver.internal.move.AdaptiveBatchSize;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
@@ -13,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param runWindow when sweeps may run, or null for always. One that would begin outside ends at once, one that runs ends
  *     with {@link StopReason#OUTSIDE_WINDOW} between two batches
  * @param targetBatchTime how long a batch should take, or null for batches of {@link ArchiveSettings#batchSize()} rows. A
- *     sweep begins with {@value AdaptiveSize#FIRST_ROWS} rows and goes as far up as {@code batchSize} and as far down as
- *     {@value AdaptiveSize#MIN_ROWS}: after a batch that took too long to what would have taken the target time, after
+ *     sweep begins with {@value AdaptiveBatchSize#FIRST_ROWS} rows and goes as far up as {@code batchSize} and as far down as
+ *     {@value AdaptiveBatchSize#MIN_ROWS}: after a batch that took too long to what would have taken the target time, after
  *     a full one that was faster likewise, but to no more than twice as many
  * @param maxReplicaLag how far the replay of a streaming replica may be behind before the sweep waits for it, or null to
  *     go on whatever they do. Needs the privileges of {@code pg_monitor}; where they are missing, nothing is swept.

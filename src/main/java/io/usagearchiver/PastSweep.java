@@ -1,5 +1,7 @@
 package io.usagearchiver;
 
+import io.usagearchiver.internal.ledger.LedgerRow;
+import io.usagearchiver.internal.schema.Direction;
 import java.time.Duration;
 import java.time.LocalDateTime;
 import org.jspecify.annotations.Nullable;
@@ -52,7 +54,7 @@ public record PastSweep(
 
     /** Whether it has not ended, as far as the ledger knows. */
     public boolean isRunning() {
-        return state.equals(Ledger.RUNNING);
+        return state.equals(LedgerRow.RUNNING);
     }
 
     /** Rows that had to stay where they were, until somebody resolves them. */

@@ -1,5 +1,12 @@
 package io.usagearchiver;
 
+import io.usagearchiver.internal.inspect.PlanQuery;
+import io.usagearchiver.internal.inspect.PlanWarnings;
+import io.usagearchiver.internal.jdbc.Session;
+import io.usagearchiver.internal.jdbc.TransactionLimits;
+import io.usagearchiver.internal.postgres.SqlState;
+import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.schema.Obstacles;
 import org.jooq.exception.DataAccessException;
 
 /**
@@ -20,14 +27,14 @@ public final class Planner {
 
     /** A planner of the sweeps that an archiver of the same pair, connections and settings does. */
     public Planner(ArchivePair<?> pair, ConnectionSource connections, ArchiveSettings settings) {
-        this(pair, connections, settings, Surroundings.Thresholds.DEFAULT);
+        this(pair, connections, settings, PlanWarnings.Thresholds.DEFAULT);
     }
 
     Planner(
             ArchivePair<?> pair,
             ConnectionSource connections,
             ArchiveSettings settings,
-            Surroundings.Thresholds thresholds) {
+            PlanWarnings.Thresholds thresholds) {
         this.pair = pair;
         this.connections = connections;
         this.settings = settings;
@@ -56,7 +63,7 @@ public final class Planner {
             return session.retried(limits, tx -> query.plan(tx, countLimit, readOnly));
         } catch (DataAccessException e) {
             String table = TableName.name(pair.hot());
-            throw new ArchiveException("Could not plan a sweep of " + table + ": " + Faults.message(e), e);
+            throw new ArchiveException("Could not plan a sweep of " + table + ": " + SqlState.message(e), e);
         }
     }
 }

@@ -3,6 +3,7 @@ package io.usagearchiver;
 import static io.usagearchiver.generated.Tables.RESOURCE_EVENTS;
 import static io.usagearchiver.generated.Tables.RESOURCE_EVENTS_ARCHIVE;
 
+import io.usagearchiver.internal.postgres.Jooq;
 import java.util.function.Supplier;
 import org.jooq.Condition;
 import org.jooq.impl.DSL;

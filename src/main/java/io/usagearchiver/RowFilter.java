@@ -1,5 +1,6 @@
 package io.usagearchiver;
 
+import io.usagearchiver.internal.postgres.NaiveUtc;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;

@@ -61,8 +61,7 @@ public record RunWindow(LocalTime start, LocalTime end) {
     }
 
     /** What a sweep does outside of it, or null for a moment within. */
-    @Nullable
-    String wait(LocalTime time) {
+    public @Nullable String outside(LocalTime time) {
         return contains(time)
                 ? null
                 : "runWindow is " + this + " UTC, and it is " + time.truncatedTo(ChronoUnit.MINUTES)

@@ -1,6 +1,9 @@
 package io.usagearchiver;
 
-
+import io.usagearchiver.internal.inspect.HistoryQuery;
+import io.usagearchiver.internal.jdbc.Session;
+import io.usagearchiver.internal.jdbc.TransactionLimits;
+import io.usagearchiver.internal.postgres.SqlState;
 import java.util.List;
 import org.jooq.exception.DataAccessException;
 
@@ -33,7 +36,7 @@ public final class SweepHistory {
         try (Session session = Session.open(connections, settings, new StopSignal())) {
             return session.retried(limits, tx -> HistoryQuery.newest(tx, pair, limit));
         } catch (DataAccessException e) {
-            throw new ArchiveException("Could not read the ledger: " + Faults.message(e), e);
+            throw new ArchiveException("Could not read the ledger: " + SqlState.message(e), e);
         }
     }
 }

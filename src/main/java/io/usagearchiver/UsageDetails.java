@@ -3,6 +3,7 @@ package io.usagearchiver;
 import static io.usagearchiver.generated.Tables.MODEL_USAGE_DETAILS;
 import static io.usagearchiver.generated.Tables.MODEL_USAGE_DETAILS_ARCHIVE;
 
+import io.usagearchiver.internal.postgres.Jooq;
 import java.util.function.Supplier;
 
 /**

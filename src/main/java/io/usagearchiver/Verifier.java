@@ -1,6 +1,10 @@
 package io.usagearchiver;
 
-
+import io.usagearchiver.internal.inspect.VerificationQuery;
+import io.usagearchiver.internal.jdbc.Session;
+import io.usagearchiver.internal.jdbc.TransactionLimits;
+import io.usagearchiver.internal.postgres.SqlState;
+import io.usagearchiver.internal.postgres.TableName;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Optional;
@@ -54,9 +58,9 @@ public final class Verifier {
         try (Session session = Session.open(connections, settings.withRetryTimeout(retryTimeout), stop)) {
             return session.retried(TransactionLimits.snapshot(settings, limit), tx -> query.verify(tx, once, endNanos));
         } catch (DataAccessException e) {
-            String why = Faults.isCancelled(e) && !stop.requested()
+            String why = SqlState.isCancelled(e) && !stop.requested()
                     ? "not done within " + limit.toMillis() / 1000.0 + " s; nothing is known"
-                    : Faults.message(e);
+                    : SqlState.message(e);
             throw new ArchiveException("Could not verify " + table + ": " + why, e);
         }
     }
@@ -73,9 +77,9 @@ public final class Verifier {
         try (Session session = Session.open(connections, settings, new StopSignal())) {
             return session.transaction(TransactionLimits.baseline(settings), query::takeBaseline);
         } catch (DataAccessException e) {
-            SQLException denied = Faults.isForbidden(e) ? e.getCause(SQLException.class) : null;
+            SQLException denied = SqlState.isForbidden(e) ? e.getCause(SQLException.class) : null;
             String why = denied == null
-                    ? Faults.message(e)
+                    ? SqlState.message(e)
                     : denied.getMessage() + " (init takes it with a data source of the tables' owner)";
             throw new ArchiveException("Could not take a baseline of " + table + ": " + why, e);
         }

@@ -7,8 +7,12 @@ import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.usagearchiver.internal.jdbc.TransactionLimits;
+import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.metrics.SweepMetrics;
+import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.UsageRows;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;

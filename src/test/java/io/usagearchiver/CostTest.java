@@ -2,7 +2,9 @@ package io.usagearchiver;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.UsageRows;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;

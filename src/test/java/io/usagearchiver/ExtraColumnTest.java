@@ -3,6 +3,7 @@ package io.usagearchiver;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.UsageRows;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;

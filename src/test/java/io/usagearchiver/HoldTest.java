@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.UsageRows;
 import java.time.Duration;
 import java.time.LocalDateTime;
 import java.util.ArrayList;

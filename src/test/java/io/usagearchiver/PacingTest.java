@@ -3,7 +3,9 @@ package io.usagearchiver;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.UsageRows;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;

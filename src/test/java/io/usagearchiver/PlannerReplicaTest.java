@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.usagearchiver.internal.inspect.PlanWarnings;
 import io.usagearchiver.testing.ReplicatedServer;
 import io.usagearchiver.testing.TestDatabase;
 import java.time.Duration;
@@ -13,8 +14,8 @@ import org.junit.jupiter.api.Test;
 
 /** A plan made on a streaming replica, and what a plan on its primary tells of it. */
 class PlannerReplicaTest {
-    private static final Surroundings.Thresholds LOW =
-            new Surroundings.Thresholds(Duration.ZERO, 0, Duration.ofDays(1), 1);
+    private static final PlanWarnings.Thresholds LOW =
+            new PlanWarnings.Thresholds(Duration.ZERO, 0, Duration.ofDays(1), 1);
 
     @AutoClose
     private final ReplicatedServer server = new ReplicatedServer();
@@ -45,7 +46,7 @@ class PlannerReplicaTest {
         server.execute("GRANT pg_monitor TO " + TestDatabase.ARCHIVER);
         await().until(() -> warnings().stream()
                 .anyMatch(warning -> warning.matches("replica " + ReplicatedServer.REPLICA + " is .* behind: .*")));
-        assertThat(plan(server::connectAsArchiver, Surroundings.Thresholds.DEFAULT)
+        assertThat(plan(server::connectAsArchiver, PlanWarnings.Thresholds.DEFAULT)
                         .warnings())
                 .noneMatch(warning -> warning.startsWith("replica "));
         server.resumeReplay();
@@ -72,7 +73,7 @@ class PlannerReplicaTest {
         return plan(server::connectAsArchiver, LOW).warnings();
     }
 
-    private static Plan plan(ConnectionSource connections, Surroundings.Thresholds thresholds) {
+    private static Plan plan(ConnectionSource connections, PlanWarnings.Thresholds thresholds) {
         return new Planner(UsageDetails.PAIR, connections, ArchiveSettings.defaults(), thresholds)
                 .plan(1000, new StopSignal());
     }

@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ch.qos.logback.classic.Level;
+import io.usagearchiver.internal.inspect.PlanWarnings;
+import io.usagearchiver.internal.move.Sweep;
 import io.usagearchiver.testing.CapturedLog;
+import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -338,14 +341,14 @@ class PlannerTest {
         assertThat(sequences()).containsExactly(behind);
         try (CapturedLog log = new CapturedLog()) {
             archiver().sweep();
-            assertThat(log.messages(Level.WARN, Archiving.class)).containsExactly(HOT + ": " + behind);
+            assertThat(log.messages(Level.WARN, Sweep.class)).containsExactly(HOT + ": " + behind);
         }
 
         db.execute(behind.substring(behind.indexOf("SELECT")));
         assertThat(sequences()).isEmpty();
         try (CapturedLog log = new CapturedLog()) {
             archiver().sweep();
-            assertThat(log.messages(Level.WARN, Archiving.class)).isEmpty();
+            assertThat(log.messages(Level.WARN, Sweep.class)).isEmpty();
         }
     }
 
@@ -478,7 +481,7 @@ class PlannerTest {
                         UsageDetails.PAIR,
                         db.archiver(),
                         ArchiveSettings.defaults(),
-                        new Surroundings.Thresholds(open, transactions, Duration.ofDays(1), Long.MAX_VALUE))
+                        new PlanWarnings.Thresholds(open, transactions, Duration.ofDays(1), Long.MAX_VALUE))
                 .plan(10, new StopSignal());
     }
 

@@ -29,7 +29,11 @@ import org.junit.jupiter.api.Test;
 class PublicApiTest {
     private static final Path LIST = Path.of("src/test/resources/public-api.txt");
     private static final List<String> NOT_FOR_CALLERS = List.of(
-            "io.usagearchiver.cli", "io.usagearchiver.generated", "io.usagearchiver.demo", "io.usagearchiver.testing");
+            "io.usagearchiver.cli",
+            "io.usagearchiver.internal",
+            "io.usagearchiver.generated",
+            "io.usagearchiver.demo",
+            "io.usagearchiver.testing");
 
     @Test
     void the_public_api_is_the_one_that_is_written_down() throws IOException {

@@ -3,6 +3,7 @@ package io.usagearchiver;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.UsageRows;
 import java.time.LocalDateTime;
 import java.util.List;
 import java.util.Locale;

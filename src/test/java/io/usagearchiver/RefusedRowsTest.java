@@ -5,9 +5,12 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import ch.qos.logback.classic.Level;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.usagearchiver.internal.move.BatchLoop;
 import io.usagearchiver.metrics.SweepMetrics;
 import io.usagearchiver.testing.CapturedLog;
+import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.UsageRows;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.ArrayList;
@@ -66,7 +69,7 @@ class RefusedRowsTest {
 
         SweepResult result = rows.archiver(10).build().sweep();
 
-        assertThat(log.messages(Level.ERROR, Sweep.class))
+        assertThat(log.messages(Level.ERROR, BatchLoop.class))
                 .contains("Sweep " + result.sweepId() + " of public.model_usage_details: row 7 cannot be moved:"
                         + " ERROR: refused (the server may have damaged data: see its log, and check the tables with"
                         + " pg_amcheck)");

@@ -2,6 +2,8 @@ package io.usagearchiver;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagearchiver.internal.jdbc.TransactionLimits;
+import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
 import java.sql.SQLException;

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
+import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.UsageRows;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Clock;

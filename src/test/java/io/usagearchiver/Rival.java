@@ -9,9 +9,9 @@ import java.time.Duration;
 import java.util.List;
 
 /** Another session of a database, in an open transaction, for a sweep to run into. */
-final class Rival implements AutoCloseable {
+public final class Rival implements AutoCloseable {
     /** The copy of a batch, for {@link #awaitWaiting}. */
-    static final String COPY = "insert into %model_usage_details_archive%";
+    public static final String COPY = "insert into %model_usage_details_archive%";
     /** The proof of a batch, for {@link #awaitWaiting}. PostgreSQL shows the first kilobyte of a statement. */
     static final String PROOF = "select % from only \"public\".\"model_usage_details_archive\" join %";
 
@@ -19,7 +19,7 @@ final class Rival implements AutoCloseable {
     private final Connection connection;
 
     /** Begins a transaction of the owner with a statement. */
-    Rival(TestDatabase db, String sql) {
+    public Rival(TestDatabase db, String sql) {
         this.db = db;
         try {
             connection = db.connectAsOwner();
@@ -30,11 +30,11 @@ final class Rival implements AutoCloseable {
         }
     }
 
-    void execute(String sql) throws SQLException {
+    public void execute(String sql) throws SQLException {
         TestDatabase.execute(connection, sql);
     }
 
-    void commit() throws SQLException {
+    public void commit() throws SQLException {
         connection.commit();
     }
 
@@ -50,12 +50,12 @@ final class Rival implements AutoCloseable {
      * @param statement a LIKE pattern
      * @return their process ids
      */
-    List<String> awaitWaiting(int sessions, String statement) {
+    public List<String> awaitWaiting(int sessions, String statement) {
         return awaitWaiting(TestDatabase.ARCHIVER, sessions, statement);
     }
 
     /** The same for the sessions of another role. */
-    List<String> awaitWaiting(String role, int sessions, String statement) {
+    public List<String> awaitWaiting(String role, int sessions, String statement) {
         return await().pollInterval(Duration.ofMillis(10))
                 .until(
                         () -> db.strings("SELECT pid FROM pg_stat_activity WHERE datname = current_database()"

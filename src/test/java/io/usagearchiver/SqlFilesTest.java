@@ -2,6 +2,7 @@ package io.usagearchiver;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagearchiver.internal.schema.SqlFiles;
 import org.junit.jupiter.api.Test;
 
 class SqlFilesTest {

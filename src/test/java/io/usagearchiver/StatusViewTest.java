@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.UsageRows;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;

@@ -3,7 +3,9 @@ package io.usagearchiver;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.UsageRows;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;

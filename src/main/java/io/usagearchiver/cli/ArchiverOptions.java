@@ -1,5 +1,6 @@
 package io.usagearchiver.cli;
 
+import io.usagearchiver.cli.config.ConfigFile;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;

@@ -1,5 +1,6 @@
 package io.usagearchiver.cli;
 
+import io.usagearchiver.cli.config.ConfigFile;
 import java.nio.file.Path;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;

@@ -2,10 +2,11 @@ package io.usagearchiver.cli;
 
 import io.usagearchiver.ArchiveException;
 import io.usagearchiver.SchemaDriftException;
+import io.usagearchiver.cli.config.BadSettingsException;
+import io.usagearchiver.cli.config.RootCause;
 import java.io.PrintWriter;
-import java.util.List;
-import org.jspecify.annotations.Nullable;
 import java.sql.SQLException;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.quartz.SchedulerException;
 import picocli.CommandLine;

@@ -1,6 +1,7 @@
 package io.usagearchiver.cli;
 
 import io.usagearchiver.RowFilter;
+import io.usagearchiver.cli.config.BadSettingsException;
 import java.time.DateTimeException;
 import java.time.LocalDate;
 import java.time.LocalDateTime;

@@ -2,6 +2,10 @@ package io.usagearchiver.cli;
 
 import io.usagearchiver.PastSweep;
 import io.usagearchiver.SweepHistory;
+import io.usagearchiver.cli.config.BadSettingsException;
+import io.usagearchiver.cli.config.ConfigFile;
+import io.usagearchiver.cli.config.FileDataSource;
+import io.usagearchiver.cli.report.HistoryReport;
 import io.usagearchiver.quartz.PluginSettings;
 import java.sql.SQLException;
 import java.util.List;

@@ -2,6 +2,7 @@ package io.usagearchiver.cli;
 
 import io.usagearchiver.Hold;
 import io.usagearchiver.RowFilter;
+import io.usagearchiver.cli.report.RestoreReport;
 import java.sql.SQLException;
 import java.time.LocalDateTime;
 import java.util.function.UnaryOperator;

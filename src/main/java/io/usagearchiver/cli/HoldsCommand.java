@@ -1,6 +1,7 @@
 package io.usagearchiver.cli;
 
 import io.usagearchiver.Hold;
+import io.usagearchiver.cli.report.RestoreReport;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.function.UnaryOperator;

@@ -1,5 +1,8 @@
 package io.usagearchiver.cli;
 
+import io.usagearchiver.cli.config.BadSettingsException;
+import io.usagearchiver.cli.config.ConfigFile;
+import io.usagearchiver.cli.config.FileDataSource;
 import io.usagearchiver.quartz.PluginSettings;
 import java.sql.SQLException;
 import java.util.Collection;

@@ -1,5 +1,8 @@
 package io.usagearchiver.cli;
 
+import io.usagearchiver.cli.config.BadSettingsException;
+import io.usagearchiver.cli.config.ConfigFile;
+import io.usagearchiver.cli.report.SweepReport;
 import io.usagearchiver.quartz.PluginSettings;
 import io.usagearchiver.quartz.StoredJob;
 import java.time.Instant;
@@ -94,13 +97,13 @@ final class JobsCommand extends ArchiverCommand {
         }
         List<List<String>> rows = new ArrayList<>(List.of(HEADINGS));
         jobs.forEach(job -> rows.add(cells(job, plugins)));
-        List<String> lines = Report.table(rows, RIGHT);
+        List<String> lines = SweepReport.table(rows, RIGHT);
         StringBuilder text = new StringBuilder();
         for (int i = 0; i < lines.size(); i++) {
-            Report.line(text, "%s", lines.get(i));
+            SweepReport.line(text, "%s", lines.get(i));
             String fault = i == 0 ? null : jobs.get(i - 1).fault();
             if (fault != null) {
-                Report.line(text, "  %s", fault);
+                SweepReport.line(text, "  %s", fault);
             }
         }
         return text.toString().stripTrailing();
@@ -121,7 +124,7 @@ final class JobsCommand extends ArchiverCommand {
     private static String text(@Nullable Instant firing) {
         return firing == null
                 ? "never"
-                : Report.text(firing.truncatedTo(ChronoUnit.SECONDS)
+                : SweepReport.text(firing.truncatedTo(ChronoUnit.SECONDS)
                         .atOffset(ZoneOffset.UTC)
                         .toLocalDateTime());
     }

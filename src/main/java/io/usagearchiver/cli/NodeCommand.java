@@ -4,6 +4,8 @@ import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.usagearchiver.ArchiveException;
 import io.usagearchiver.Health;
+import io.usagearchiver.cli.config.BadSettingsException;
+import io.usagearchiver.cli.config.ConfigFile;
 import io.usagearchiver.metrics.SweepMetrics;
 import io.usagearchiver.quartz.ArchiverHealth;
 import io.usagearchiver.quartz.PluginSettings;

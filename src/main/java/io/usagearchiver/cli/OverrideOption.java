@@ -1,5 +1,6 @@
 package io.usagearchiver.cli;
 
+import io.usagearchiver.cli.config.BadSettingsException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

@@ -2,6 +2,9 @@ package io.usagearchiver.cli;
 
 import io.usagearchiver.ArchiveSettings;
 import io.usagearchiver.Archiver;
+import io.usagearchiver.cli.config.BadSettingsException;
+import io.usagearchiver.cli.config.ConfigFile;
+import io.usagearchiver.cli.config.FileDataSource;
 import java.sql.SQLException;
 import java.util.Map;
 import java.util.function.Function;

@@ -5,6 +5,8 @@ import io.usagearchiver.ArchivePair;
 import io.usagearchiver.ArchiveSettings;
 import io.usagearchiver.ConnectionSource;
 import io.usagearchiver.Verifier;
+import io.usagearchiver.cli.config.FileDataSource;
+import io.usagearchiver.cli.config.RootCause;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;

@@ -1,6 +1,7 @@
 package io.usagearchiver.cli;
 
 import io.usagearchiver.ArchiveException;
+import io.usagearchiver.cli.config.RootCause;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;

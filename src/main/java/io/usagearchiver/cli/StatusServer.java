@@ -3,6 +3,7 @@ package io.usagearchiver.cli;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.usagearchiver.Health;
+import io.usagearchiver.cli.config.BadSettingsException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;

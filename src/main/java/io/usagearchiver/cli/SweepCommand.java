@@ -5,6 +5,10 @@ import io.usagearchiver.StopSignal;
 import io.usagearchiver.SweepFailedException;
 import io.usagearchiver.SweepResult;
 import io.usagearchiver.SweepStoppedException;
+import io.usagearchiver.cli.config.ConfigFile;
+import io.usagearchiver.cli.config.FileDataSource;
+import io.usagearchiver.cli.report.ProgressLine;
+import io.usagearchiver.cli.report.SweepReport;
 import io.usagearchiver.quartz.PluginSettings;
 import java.sql.SQLException;
 import org.quartz.SchedulerException;
@@ -72,6 +76,6 @@ final class SweepCommand extends ArchiverCommand {
     }
 
     private void print(SweepResult result) {
-        print(json ? Report.json(result) : Report.text(result));
+        print(json ? SweepReport.json(result) : SweepReport.text(result));
     }
 }

@@ -3,7 +3,6 @@ package io.usagearchiver.quartz;
 import io.usagearchiver.ArchiveException;
 import io.usagearchiver.Archiver;
 import io.usagearchiver.StopSignal;
-import io.usagearchiver.SweepResult;
 import io.usagearchiver.SweepStoppedException;
 import java.util.Map;
 import java.util.Set;

@@ -30,7 +30,7 @@ final class ArchiveSchedule {
     static final String GROUP = "usage-archiver";
 
     private static final String UNIQUE_VIOLATION = "23505";
-    private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
+    private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.quartz.ArchivePlugin");
 
     private final Scheduler scheduler;
     private final PluginSettings settings;

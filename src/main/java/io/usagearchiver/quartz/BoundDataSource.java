@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
  * scheduler's properties. One of another class, such as Spring's or a host's own, is its owner's to close. Thread-safe.
  */
 final class BoundDataSource implements ConnectionSource {
-    private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
+    private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.quartz.ArchivePlugin");
     private static final IdentityHashMap<ConnectionProvider, BoundDataSource> HELD = new IdentityHashMap<>();
 
     private final String name;

@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
 final class HealthWatch {
     private static final Duration INTERVAL = Duration.ofMinutes(1);
     private static final Duration STEP_AT_SHUTDOWN = Duration.ofSeconds(1);
-    private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
+    private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.quartz.ArchivePlugin");
 
     private final Scheduler scheduler;
     private final SchedulerNode node;

@@ -36,7 +36,7 @@ final class NodeHealth implements SweepListener {
     private static final DateTimeFormatter SECONDS =
             DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss 'UTC'").withZone(ZoneOffset.UTC);
 
-    private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
+    private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.quartz.ArchivePlugin");
 
     private final PluginSettings settings;
     private final SchedulerNode node;

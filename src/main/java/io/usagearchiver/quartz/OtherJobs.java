@@ -10,7 +10,7 @@ import org.slf4j.LoggerFactory;
  * may be on another node still.
  */
 final class OtherJobs {
-    private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
+    private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.quartz.ArchivePlugin");
 
     private OtherJobs() {}
 

@@ -109,9 +109,9 @@ public record PluginSettings(
         Duration lockTimeout = lock.parse(defaults.lockTimeout(), SettingText::duration);
         Duration statementTimeout = statement.parse(defaults.statementTimeout(), SettingText::duration);
         if (lockTimeout.compareTo(statementTimeout) >= 0) {
-            throw new IllegalArgumentException(
-                    lock.told(SettingText.text(lockTimeout)) + " must be shorter than " + statement.told(SettingText.text(statementTimeout))
-                            + ": a statement that waits for a lock would be taken for one that is too slow");
+            throw new IllegalArgumentException(lock.told(SettingText.text(lockTimeout)) + " must be shorter than "
+                    + statement.told(SettingText.text(statementTimeout))
+                    + ": a statement that waits for a lock would be taken for one that is too slow");
         }
         return new PluginSettings(
                 dataSource,
@@ -128,7 +128,8 @@ public record PluginSettings(
                         reader.text(BATCH_SIZE, shipped)
                                 .parse(
                                         defaults.batchSize(),
-                                        SettingText.wholeNumber(ArchiveSettings.MIN_BATCH_SIZE, ArchiveSettings.MAX_BATCH_SIZE)),
+                                        SettingText.wholeNumber(
+                                                ArchiveSettings.MIN_BATCH_SIZE, ArchiveSettings.MAX_BATCH_SIZE)),
                         reader.text(TIME_BUDGET, false).parse(defaults.timeBudget(), SettingText::duration),
                         lockTimeout,
                         statementTimeout,

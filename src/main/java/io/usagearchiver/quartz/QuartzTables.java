@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  */
 final class QuartzTables {
     private static final String LOCK = "TRIGGER_ACCESS";
-    private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
+    private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.quartz.ArchivePlugin");
 
     private final JobStoreSupport store;
     private final Method transaction;

@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
 final class ScheduleKeeper {
     private static final Duration FIRST_RETRY = Duration.ofSeconds(1);
     private static final Duration STEP_AT_SHUTDOWN = Duration.ofSeconds(1);
-    private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
+    private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.quartz.ArchivePlugin");
 
     private final String name;
     private final Scheduler scheduler;

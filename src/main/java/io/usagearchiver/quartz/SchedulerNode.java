@@ -27,7 +27,7 @@ final class SchedulerNode extends SchedulerListenerSupport {
     /** Spring registers its data sources after plugins are initialised: what has the name before is an earlier context's. */
     private static final List<String> SPRING = List.of("springTxDataSource.", "springNonTxDataSource.");
 
-    private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
+    private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.quartz.ArchivePlugin");
 
     private final String scheduler;
     private final HealthWatch watch;

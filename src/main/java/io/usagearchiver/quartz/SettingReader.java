@@ -7,9 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Finds the text of a setting, and says where it was found if it is bad. */
 record SettingReader(
-        Map<String, String> properties,
-        UnaryOperator<String> origin,
-        Function<String, @Nullable String> environment) {
+        Map<String, String> properties, UnaryOperator<String> origin, Function<String, @Nullable String> environment) {
 
     Setting text(String name, boolean orVariable) {
         String property = properties.get(name);

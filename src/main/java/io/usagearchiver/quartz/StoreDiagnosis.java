@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
 final class StoreDiagnosis {
     private static final int TIMEOUT_SECONDS = 5;
     private static final Duration LATE_CHECKIN = Duration.ofMinutes(1);
-    private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
+    private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.quartz.ArchivePlugin");
 
     private final JobStoreSupport store;
     private final String scheduler;

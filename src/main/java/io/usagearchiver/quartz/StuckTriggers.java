@@ -36,7 +36,7 @@ final class StuckTriggers {
      */
     static final int LOOKS_AT_WAITING = 60;
 
-    private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
+    private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.quartz.ArchivePlugin");
 
     private final JobKey job;
     private final Firings firings;

@@ -20,7 +20,7 @@ record Suspect(
     /** A firing that is due for longer should have been taken: Quartz looks for missed ones once a minute. */
     private static final Duration DUE = Duration.ofMinutes(2);
 
-    private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
+    private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.quartz.ArchivePlugin");
 
     /** One sentence, of the first thing that keeps it from firing. */
     String tell() throws SchedulerException {

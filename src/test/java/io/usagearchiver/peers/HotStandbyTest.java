@@ -16,13 +16,13 @@ import io.usagearchiver.StopReason;
 import io.usagearchiver.StopSignal;
 import io.usagearchiver.SweepHistory;
 import io.usagearchiver.SweepResult;
-import io.usagearchiver.TappedConnections;
 import io.usagearchiver.UsageDetails;
 import io.usagearchiver.Verifier;
 import io.usagearchiver.cli.CommandRun;
 import io.usagearchiver.testing.CapturedLog;
 import io.usagearchiver.testing.ReplicatedServer;
 import io.usagearchiver.testing.SampleConfig;
+import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
 import java.io.IOException;
 import java.io.Writer;
@@ -278,7 +278,7 @@ class HotStandbyTest {
 
     private List<String> retries() {
         return log.messages(Level.WARN).stream()
-                .filter(message -> message.startsWith("io.usagearchiver.Retry: "))
+                .filter(message -> message.startsWith("io.usagearchiver.internal.jdbc.Retry: "))
                 .toList();
     }
 

@@ -1,6 +1,0 @@
-package io.usagearchiver;
-
-/** A hold was set that the sweep has not read. The batch must be rolled back and the holds read again. */
-final class HoldsChangedException extends RuntimeException {
-    private static final long serialVersionUID = 1;
-}

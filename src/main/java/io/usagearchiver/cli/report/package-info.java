@@ -1,0 +1,7 @@
+/**
+ * What commands print.
+ */
+@NullMarked
+package io.usagearchiver.cli.report;
+
+import org.jspecify.annotations.NullMarked;

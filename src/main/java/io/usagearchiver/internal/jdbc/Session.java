@@ -1,0 +1,269 @@
+package io.usagearchiver.internal.jdbc;
+
+import io.usagearchiver.ArchiveException;
+import io.usagearchiver.ArchiveSettings;
+import io.usagearchiver.ConnectionSource;
+import io.usagearchiver.StopSignal;
+import io.usagearchiver.internal.postgres.Jooq;
+import io.usagearchiver.internal.postgres.SqlState;
+import io.usagearchiver.internal.rows.LiveKey;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.jooq.Configuration;
+import org.jooq.DSLContext;
+import org.jooq.Results;
+import org.jooq.exception.DataAccessException;
+import org.jooq.impl.DefaultExecuteListenerProvider;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The one connection of a sweep, and its transactions: each with limits of its own, set in its first round trip. A
+ * connection that a fault has cut, or on which no answer has come in time, is given back, and the next transaction opens
+ * another.
+ */
+public final class Session implements AutoCloseable {
+    private static final int VALIDATION_SECONDS = 2;
+    private static final int BEGINNINGS = 20;
+    /** The catalog that the schema check reads is not like this before. */
+    private static final int OLDEST_SERVER = 15;
+
+    private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.Session");
+
+    private final ConnectionSource connections;
+    private final StopSignal stop;
+    private final StatementCanceller canceller;
+    private final Retry retry;
+    private final Configuration jooq;
+    private @Nullable Connection connection;
+    private @Nullable ServerSession server;
+    private int serverVersion;
+    private int networkTimeoutBefore;
+    private boolean renewed;
+
+    private Session(ConnectionSource connections, ArchiveSettings settings, StopSignal stop) {
+        this.connections = connections;
+        this.stop = stop;
+        this.canceller = new StatementCanceller(stop);
+        this.retry = new Retry(settings.retryTimeout(), stop);
+        this.jooq = Jooq.configuration()
+                .set(
+                        new DefaultExecuteListenerProvider(canceller.listener()),
+                        new DefaultExecuteListenerProvider(BareFault.LISTENER));
+        LiveKey.rememberIn(jooq);
+    }
+
+    /**
+     * Opens a session whose statements {@code stop} can cancel.
+     *
+     * @param settings of which the retry timeout counts
+     * @throws ArchiveException if there is no connection to be had, or the server is too old
+     */
+    public static Session open(ConnectionSource connections, ArchiveSettings settings, StopSignal stop) {
+        Session session = new Session(connections, settings, stop);
+        try {
+            session.connect();
+        } catch (SQLException | RuntimeException e) {
+            throw new ArchiveException(ConnectionLostException.message(e), e);
+        }
+        if (session.serverVersion < OLDEST_SERVER) {
+            session.close();
+            throw new ArchiveException(
+                    "The archiver needs PostgreSQL " + OLDEST_SERVER + " or later, and the server is PostgreSQL "
+                            + session.serverVersion,
+                    null);
+        }
+        return session;
+    }
+
+    /**
+     * Runs {@code work} in one transaction: commits when it returns, rolls back when it throws. A fault tells nothing of what
+     * is in a row, and if the connection is gone by then, it is that of a lost connection, whatever it was called.
+     *
+     * @throws ConnectionLostException if the connection was lost before and there is no other to be had
+     */
+    public <T extends @Nullable Object> T transaction(TransactionLimits limits, Function<DSLContext, T> work) {
+        for (int beginning = 1; ; beginning++) {
+            Connection current = connection == null ? reconnect() : connection;
+            boolean[] begun = {false};
+            try {
+                return jooq.set(current).dsl().transactionResult(configuration -> {
+                    limitAnswers(current, limits.answer());
+                    Results limited = configuration.dsl().fetchMany(limits.sql(serverVersion));
+                    begun[0] = true;
+                    if (server != null) {
+                        server.requireOwnStatements(limited);
+                    }
+                    return work.apply(configuration.dsl());
+                });
+            } catch (RuntimeException e) {
+                // The session's own statement_timeout can be too short even for setting another one.
+                boolean again = !begun[0] && SqlState.isCancelled(e) && !stop.requested();
+                RuntimeException fault = told(e, current);
+                if (!again || beginning == BEGINNINGS) {
+                    throw fault;
+                }
+            }
+        }
+    }
+
+    /**
+     * Runs {@code work} in a transaction as {@link #transaction} does, and again after transient faults.
+     *
+     * @throws StoppedException instead of another attempt, if the session was asked to stop
+     */
+    public <T extends @Nullable Object> T retried(TransactionLimits limits, Function<DSLContext, T> work) {
+        return retry(() -> transaction(limits, work));
+    }
+
+    /** Runs what has transactions, and again after transient faults. */
+    public <T extends @Nullable Object> T retry(Supplier<T> transactions) {
+        return retry.run(transactions);
+    }
+
+    /** Something was committed: from here on the retry timeout counts anew. */
+    public void progressed() {
+        retry.progress();
+    }
+
+    /** Whether it was asked to stop. */
+    public boolean isToStop() {
+        return stop.requested();
+    }
+
+    /**
+     * Waits for a request to stop, but no longer than {@code limit}.
+     *
+     * @throws StoppedException if the thread was interrupted, which counts as one
+     */
+    public void await(Duration limit) {
+        try {
+            boolean ignored = stop.await(limit);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new StoppedException();
+        }
+    }
+
+    /** A fault as it may be told, after giving back a connection that is gone. */
+    private RuntimeException told(RuntimeException fault, Connection current) {
+        if (fault instanceof StoppedException) {
+            return fault;
+        }
+        RuntimeException bare = fault instanceof DataAccessException e ? BareFault.of(e) : fault;
+        if (isValid(current) && !SqlState.isOfConnection(bare)) {
+            return SqlState.isReadOnly(bare) && isStandby(current) ? new StandbyException(bare) : bare;
+        }
+        close();
+        return SqlState.isTransient(bare) ? bare : BareFault.ofLostConnection(bare);
+    }
+
+    /**
+     * Whether the connection is gone, or was replaced since {@link #acknowledge}. What was committed on the one before may
+     * be undone then, since a batch commits asynchronously.
+     */
+    public boolean isRenewed() {
+        return renewed || connection == null;
+    }
+
+    /** Takes note of the present connection. */
+    public void acknowledge() {
+        renewed = false;
+    }
+
+    /** Lets what is executed from now on run to its end, whatever the signal says. */
+    public void finish() {
+        canceller.finish();
+    }
+
+    /** Has the keys' types and operators read anew: a table was altered. */
+    public void forgetKeys() {
+        LiveKey.rememberIn(jooq);
+    }
+
+    @Override
+    public void close() {
+        Connection current = connection;
+        connection = null;
+        canceller.uses(null);
+        if (current == null) {
+            return;
+        }
+        try (current) {
+            // Not every pool does this itself.
+            current.setNetworkTimeout(Runnable::run, networkTimeoutBefore);
+        } catch (SQLException | RuntimeException e) {
+            log.debug("Could not give the connection back in order", e);
+        }
+    }
+
+    private Connection reconnect() {
+        try {
+            Connection another = connect();
+            renewed = true;
+            return another;
+        } catch (SQLException | RuntimeException e) {
+            throw new ConnectionLostException(e);
+        }
+    }
+
+    private Connection connect() throws SQLException {
+        Connection opened = connections.open();
+        boolean usable = false;
+        try {
+            networkTimeoutBefore = opened.getNetworkTimeout();
+            serverVersion = opened.getMetaData().getDatabaseMajorVersion();
+            usable = true;
+        } finally {
+            if (!usable) {
+                giveBack(opened);
+            }
+        }
+        connection = opened;
+        canceller.uses(opened);
+        server = new ServerSession(opened);
+        return opened;
+    }
+
+    private static void limitAnswers(Connection connection, Duration limit) throws SQLException {
+        try {
+            connection.setNetworkTimeout(Runnable::run, Math.toIntExact(limit.toMillis()));
+        } catch (RuntimeException e) {
+            throw new SQLException(e.toString(), "HY000", e);
+        }
+    }
+
+    private static void giveBack(Connection connection) {
+        try {
+            connection.close();
+        } catch (SQLException | RuntimeException e) {
+            log.debug("Could not give the connection back in order", e);
+        }
+    }
+
+    private static boolean isValid(Connection connection) {
+        try {
+            return connection.isValid(VALIDATION_SECONDS);
+        } catch (SQLException | RuntimeException e) {
+            return false;
+        }
+    }
+
+    /** In a transaction of its own: the next one has to begin with its limits. */
+    private boolean isStandby(Connection current) {
+        try {
+            return jooq.set(current)
+                    .dsl()
+                    .transactionResult(configuration -> configuration
+                            .dsl()
+                            .fetchSingle("select pg_catalog.pg_is_in_recovery()")
+                            .get(0, Boolean.class));
+        } catch (RuntimeException e) {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,12 @@
+package io.usagearchiver.internal.jdbc;
+
+import org.jooq.exception.DataAccessException;
+
+/** A standby was asked to write. */
+public final class StandbyException extends DataAccessException {
+    private static final long serialVersionUID = 1;
+
+    StandbyException(RuntimeException cause) {
+        super(String.valueOf(cause.getMessage()), cause);
+    }
+}

@@ -1,0 +1,252 @@
+package io.usagearchiver.internal.ledger;
+
+import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_HOLD;
+import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
+
+import io.usagearchiver.ArchivePair;
+import io.usagearchiver.Health;
+import io.usagearchiver.Hold;
+import io.usagearchiver.generated.tables.UsageArchiveHold;
+import io.usagearchiver.generated.tables.UsageArchiveSweep;
+import io.usagearchiver.internal.postgres.NaiveUtc;
+import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.schema.Direction;
+import io.usagearchiver.internal.schema.PairSchema;
+import java.time.Duration;
+import java.time.LocalDateTime;
+import java.util.ArrayList;
+import java.util.List;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.Record;
+import org.jooq.Result;
+import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The ledger row of one sweep: its history, and the fence. A partial unique index allows one RUNNING row a table, so
+ * that opening a sweep supersedes the one before; a batch commits only together with an update of its own RUNNING row,
+ * under the holds that were read. Only a restore that gives signs of life is not superseded; those of a sweep are for people,
+ * in {@link Health}. The database decides who moves rows, whatever the scheduler believes.
+ */
+public final class LedgerRow {
+    private static final UsageArchiveSweep L = USAGE_ARCHIVE_SWEEP;
+    public static final String RUNNING = "RUNNING";
+    private static final int SIGNS_IN_A_LIFE = 10;
+
+    private final LedgerOpening opening;
+    private final ArchivePair<?> pair;
+    private final long sweepId;
+    private final boolean busy;
+    private final Duration life;
+    private long signNanos = System.nanoTime();
+    private @Nullable Integer holdsVersion;
+
+    LedgerRow(LedgerOpening opening, long sweepId, boolean busy, Duration life) {
+        this.opening = opening;
+        this.pair = opening.pair();
+        this.sweepId = sweepId;
+        this.busy = busy;
+        this.life = life;
+    }
+
+    public long sweepId() {
+        return sweepId;
+    }
+
+    /** The hot table's canonical name. */
+    public String table() {
+        return opening.table();
+    }
+
+    public Direction direction() {
+        return opening.direction();
+    }
+
+    public LocalDateTime cutoff() {
+        return opening.cutoff();
+    }
+
+    /** Which run it is, for people: "Sweep 7 of public.model_usage_details". */
+    @Override
+    public String toString() {
+        return direction() + " " + sweepId + " of " + table();
+    }
+
+    /** Whether a restore holds the table: the row is closed already. */
+    public boolean isBusy() {
+        return busy;
+    }
+
+    /**
+     * The holds that count now. From here on a batch commits only if none was set since. The version is read with them, in
+     * one snapshot, and a hold is committed before the version goes up: whoever has a version has the holds up to it. So is
+     * the fingerprint: holds can be hidden for a moment that no batch sees.
+     *
+     * @throws PairSchema.ChangedException if the tables are not as they were when they were checked
+     */
+    public List<Hold> readHolds(DSLContext tx, PairSchema shape) {
+        UsageArchiveHold hold = USAGE_ARCHIVE_HOLD;
+        List<Field<?>> fields = new ArrayList<>(StoredHolds.fields());
+        fields.add(L.HOLDS_VERSION);
+        Field<String> fingerprint = PairSchema.liveFingerprint(pair).as("fingerprint");
+        fields.add(fingerprint);
+        Result<Record> rows = tx.select(fields)
+                .from(L)
+                .leftJoin(hold)
+                .on(StoredHolds.on(L.TABLE_NAME))
+                .and(StoredHolds.ACTIVE)
+                .where(L.SWEEP_ID.eq(sweepId))
+                .orderBy(hold.HOLD_ID)
+                .fetch();
+        if (rows.isEmpty()) {
+            throw new SupersededException();
+        }
+        shape.requireUnchanged(rows.get(0).get(fingerprint));
+        holdsVersion = rows.get(0).get(L.HOLDS_VERSION);
+        return rows.stream()
+                .filter(row -> row.get(hold.HOLD_ID) != null)
+                .map(StoredHolds::hold)
+                .toList();
+    }
+
+    /** Whether it is time for another sign of life. */
+    public boolean isSilent() {
+        return System.nanoTime() - signNanos > life.dividedBy(SIGNS_IN_A_LIFE).toNanos();
+    }
+
+    /**
+     * Gives a sign of life, in a transaction of its own, for others to see it while a long statement runs.
+     *
+     * @return the number of rows touched, which is 1
+     * @throws SupersededException if the row is not RUNNING any more
+     */
+    public int touch(DSLContext tx) {
+        signNanos = System.nanoTime();
+        int rows = tx.update(L)
+                .set(L.LIVE_UNTIL, NaiveUtc.inFuture(life))
+                .where(L.SWEEP_ID.eq(sweepId))
+                .and(L.STATE.eq(RUNNING))
+                .execute();
+        if (rows == 0) {
+            requireRunning(tx);
+            throw swallowed();
+        }
+        return rows;
+    }
+
+    /**
+     * Counts a batch in its own transaction.
+     *
+     * @throws SupersededException if the row is not RUNNING any more
+     * @throws HoldsChangedException if a hold was set since {@link #readHolds}
+     * @throws PairSchema.ChangedException if the tables are not as they were when they were checked
+     * @throws SwallowedException if something keeps it from being counted
+     */
+    public void count(DSLContext tx, BatchResult moved, PairSchema shape) {
+        signNanos = System.nanoTime();
+        Field<String> fingerprint = PairSchema.liveFingerprint(pair);
+        String live = tx.update(L)
+                .set(L.BATCHES, L.BATCHES.plus(1))
+                .set(L.ROWS_MOVED, L.ROWS_MOVED.plus(moved.copied()))
+                .set(L.ROWS_ALREADY_ARCHIVED, L.ROWS_ALREADY_ARCHIVED.plus(moved.proven()))
+                .set(
+                        L.ROWS_IN_CONFLICT,
+                        L.ROWS_IN_CONFLICT.plus(moved.conflicts().size()))
+                .set(L.ROWS_REJECTED, L.ROWS_REJECTED.plus(moved.rejected().size()))
+                .set(L.LAST_BATCH_AT, NaiveUtc.NOW)
+                .set(L.LIVE_UNTIL, NaiveUtc.inFuture(life))
+                .where(L.SWEEP_ID.eq(sweepId))
+                .and(L.STATE.eq(RUNNING))
+                .and(holdsVersion == null ? DSL.noCondition() : L.HOLDS_VERSION.eq(holdsVersion))
+                .returningResult(fingerprint)
+                .fetchOne(fingerprint);
+        if (live != null) {
+            shape.requireUnchanged(live);
+            return;
+        }
+        requireAsBefore(tx, shape);
+        if (holdsVersion != null && !tx.fetchExists(L, L.SWEEP_ID.eq(sweepId).and(L.HOLDS_VERSION.eq(holdsVersion)))) {
+            throw new HoldsChangedException();
+        }
+        throw swallowed();
+    }
+
+    SwallowedException swallowed() {
+        return new SwallowedException("an UPDATE of row " + sweepId + " of " + TableName.name(L)
+                + ", which is RUNNING, changed no row: something swallows it that the schema check does not know");
+    }
+
+    /**
+     * Reads the counts, after waiting for a batch in flight.
+     *
+     * @throws SupersededException if the row is not RUNNING any more
+     */
+    public Counts counts(DSLContext tx) {
+        Record row = tx.select(L.BATCHES, L.ROWS_MOVED, L.ROWS_ALREADY_ARCHIVED, L.ROWS_IN_CONFLICT, L.ROWS_REJECTED)
+                .from(L)
+                .where(L.SWEEP_ID.eq(sweepId))
+                .and(L.STATE.eq(RUNNING))
+                .forUpdate()
+                .fetchOne();
+        if (row == null) {
+            throw new SupersededException();
+        }
+        return new Counts(
+                row.get(L.BATCHES),
+                row.get(L.ROWS_MOVED),
+                row.get(L.ROWS_ALREADY_ARCHIVED),
+                row.get(L.ROWS_IN_CONFLICT),
+                row.get(L.ROWS_REJECTED));
+    }
+
+    /**
+     * Sets the counts of rows that were kept back to those that are still known: the others will be met and counted again.
+     *
+     * @return the number of rows touched, which is 1
+     * @throws SupersededException if the row is not RUNNING any more
+     */
+    public int recount(DSLContext tx, int conflicts, int rejected) {
+        int rows = tx.update(L)
+                .set(L.ROWS_IN_CONFLICT, (long) conflicts)
+                .set(L.ROWS_REJECTED, (long) rejected)
+                .where(L.SWEEP_ID.eq(sweepId))
+                .and(L.STATE.eq(RUNNING))
+                .execute();
+        if (rows == 0) {
+            requireRunning(tx);
+            throw swallowed();
+        }
+        return rows;
+    }
+
+    /**
+     * Reads, without a lock, whether this sweep is still the one.
+     *
+     * @throws SupersededException if the row is not RUNNING any more
+     */
+    public void requireRunning(DSLContext tx) {
+        if (!isRunning(tx)) {
+            throw new SupersededException();
+        }
+    }
+
+    /**
+     * Sees, without a lock, that this sweep is still the one, and that it looks at the tables that were checked.
+     *
+     * @throws SupersededException if the row is not RUNNING any more
+     * @throws PairSchema.ChangedException if the tables are not as they were when they were checked
+     */
+    public void requireAsBefore(DSLContext tx, PairSchema shape) {
+        shape.requireUnchanged(
+                tx.select(PairSchema.liveFingerprint(pair)).fetchSingle().value1());
+        requireRunning(tx);
+    }
+
+    boolean isRunning(DSLContext tx) {
+        return tx.fetchExists(L, L.SWEEP_ID.eq(sweepId).and(L.STATE.eq(RUNNING)));
+    }
+
+    /** What has been committed. */
+    public record Counts(long batches, long rowsMoved, long rowsAlreadyThere, long rowsInConflict, long rowsRejected) {}
+}

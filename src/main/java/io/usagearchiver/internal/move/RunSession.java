@@ -1,0 +1,96 @@
+package io.usagearchiver.internal.move;
+
+import io.usagearchiver.ArchiveSettings;
+import io.usagearchiver.internal.jdbc.Session;
+import io.usagearchiver.internal.jdbc.TransactionLimits;
+import io.usagearchiver.internal.ledger.BatchResult;
+import io.usagearchiver.internal.ledger.LedgerRow;
+import io.usagearchiver.internal.schema.Direction;
+import java.time.Duration;
+import java.util.function.Function;
+import org.jooq.DSLContext;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The transactions of one run. A transient fault repeats its transaction. When that took another connection, the ledger row
+ * tells what was committed, once a batch that is still in flight there has ended, and the run begins a new pass.
+ */
+final class RunSession {
+    private final Session session;
+    private final ArchiveSettings settings;
+    private final LedgerRow ledger;
+    private final RunProgress progress;
+
+    RunSession(Session session, ArchiveSettings settings, LedgerRow ledger, RunProgress progress) {
+        this.session = session;
+        this.settings = settings;
+        this.ledger = ledger;
+        this.progress = progress;
+    }
+
+    Session session() {
+        return session;
+    }
+
+    ArchiveSettings settings() {
+        return settings;
+    }
+
+    LedgerRow ledger() {
+        return ledger;
+    }
+
+    RunProgress progress() {
+        return progress;
+    }
+
+    /** Looks at something, which can take long: a sign of life goes first, of a sweep where the last one is old. */
+    <T extends @Nullable Object> T read(Function<DSLContext, T> query) {
+        if (ledger.direction() == Direction.RESTORE || ledger.isSilent()) {
+            write(ledger::touch);
+        }
+        return look(query);
+    }
+
+    /** Looks at something that is there at once. */
+    <T extends @Nullable Object> T look(Function<DSLContext, T> query) {
+        return attempt(TransactionLimits.page(settings), query);
+    }
+
+    /** Changes something, within the limits of a batch. */
+    <T extends @Nullable Object> T write(Function<DSLContext, T> work) {
+        return attempt(TransactionLimits.batch(settings), work);
+    }
+
+    /** Runs a batch, and counts it. */
+    BatchResult batch(Function<DSLContext, BatchResult> work) {
+        long[] startNanos = new long[1];
+        BatchResult done = write(tx -> {
+            progress.trying();
+            // Of this attempt: waiting before another one is no work of the server.
+            startNanos[0] = System.nanoTime();
+            BatchResult result = work.apply(tx);
+            progress.committing(result);
+            return result;
+        });
+        session.progressed();
+        progress.committed(done, Duration.ofNanos(System.nanoTime() - startNanos[0]));
+        return done;
+    }
+
+    private <T extends @Nullable Object> T attempt(TransactionLimits limits, Function<DSLContext, T> work) {
+        return session.retry(() -> {
+            if (session.isRenewed()) {
+                progress.reconcile(session.transaction(TransactionLimits.open(settings), ledger::counts));
+                session.acknowledge();
+                throw new RestartException();
+            }
+            return session.transaction(limits, work);
+        });
+    }
+
+    /** The connection is another one: the pass begins again. */
+    static final class RestartException extends RuntimeException {
+        private static final long serialVersionUID = 1;
+    }
+}

@@ -1,0 +1,122 @@
+package io.usagearchiver.internal.move;
+
+import io.usagearchiver.ArchiveException;
+import io.usagearchiver.SweepResult;
+import io.usagearchiver.internal.ledger.BatchResult;
+import io.usagearchiver.internal.postgres.SqlState;
+import io.usagearchiver.internal.rows.Candidates;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import org.jooq.exception.DataAccessException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Moves the slices of one pass. A batch that is refused is halved until the rows to blame are alone, as far as {@link
+ * Refusals} goes with that; one whose statement timed out is tried in smaller ones, as are those after it.
+ */
+final class SliceMover {
+    private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.Sweep");
+
+    private final RunSession run;
+    private final Throttler throttler;
+    private final Refusals refusals;
+    private final Batch batch;
+    private boolean moved;
+    private boolean passedOver;
+
+    SliceMover(RunSession run, Throttler throttler, Refusals refusals, Batch batch) {
+        this.run = run;
+        this.throttler = throttler;
+        this.refusals = refusals;
+        this.batch = batch;
+    }
+
+    /** Whether it has moved a row. */
+    boolean hasMoved() {
+        return moved;
+    }
+
+    /** Whether it has met rows that it could neither move nor keep back: others had locked them, say. */
+    boolean hasPassedOver() {
+        return passedOver;
+    }
+
+    /** Tries a slice, or, where too many rows were refused in a row, one row of it or none. */
+    void tryOut(Candidates candidates, Candidates.Slice slice) {
+        int rows = slice.keys().size();
+        if (!refusals.areMany()) {
+            moved |= move(candidates, slice);
+            return;
+        }
+        if (refusals.areTooMany()) {
+            throw refused();
+        }
+        if (refusals.passOver(rows)) {
+            return;
+        }
+        int row = refusals.pick(rows);
+        if (move(candidates, slice.only(row))) {
+            moved = true;
+            candidates.returnToMark(slice);
+            refusals.goneBack();
+        } else {
+            candidates.mark(slice, row);
+            refusals.inVain(rows);
+        }
+    }
+
+    /** Moves the rows of a slice, or gives it back in parts, or rejects its only row. Returns whether a row was moved. */
+    private boolean move(Candidates candidates, Candidates.Slice slice) {
+        List<String> keys = slice.keys();
+        long startNanos = System.nanoTime();
+        try {
+            BatchResult result = run.batch(tx -> batch.move(tx, slice.branch(), keys));
+            passedOver |= result.deleted() + result.conflicts().size() < keys.size();
+            Duration time = run.progress().batchTime();
+            if (!result.isEmpty() && time != null) {
+                throttler.batchTook(keys.size(), time);
+            }
+            if (result.deleted() > 0) {
+                refusals.moved();
+            }
+            return result.deleted() > 0;
+        } catch (DataAccessException | Batch.MiscountException e) {
+            boolean timedOut = SqlState.isCancelled(e) && !run.session().isToStop();
+            if (!timedOut && !(e instanceof Batch.MiscountException) && !SqlState.mayBeOfARow(e)) {
+                throw e;
+            }
+            throttler.batchFailed(Duration.ofNanos(System.nanoTime() - startNanos));
+            if (keys.size() == 1) {
+                reject(keys.get(0), e);
+                refusals.refused(timedOut);
+            } else if (timedOut) {
+                throttler.batchTimedOut(keys.size());
+                candidates.giveBack(slice);
+            } else {
+                candidates.giveBackInHalves(slice);
+            }
+            return false;
+        }
+    }
+
+    private void reject(String key, RuntimeException fault) {
+        String reason = SqlState.message(fault);
+        run.batch(tx -> batch.reject(tx, key, reason));
+        if (SqlState.isDamage(fault) && run.progress().keptBack().rejectedIds().size() < SweepResult.LISTED_IDS) {
+            log.error("{}: row {} cannot be moved: {}", run.ledger(), KeptBackRows.shortened(key), reason);
+        }
+    }
+
+    /** What ends a run that is refused row after row. */
+    ArchiveException refused() {
+        KeptBackRows keptBack = run.progress().keptBack();
+        return new ArchiveException(
+                "row after row is refused: " + keptBack.count() + " rows that were tried stay, and at least "
+                        + refusals.untried() + " more were not tried\n"
+                        + Objects.requireNonNullElse(
+                                keptBack.message(run.ledger().direction()), ""),
+                null);
+    }
+}

@@ -1,0 +1,82 @@
+package io.usagearchiver.internal.schema;
+
+import io.usagearchiver.ArchivePair;
+import io.usagearchiver.internal.postgres.Jooq;
+import io.usagearchiver.internal.postgres.TableName;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.jooq.DSLContext;
+import org.jooq.Record;
+import org.jooq.impl.DSL;
+
+/** Whether the live hot table can be asked for a pair's condition, and would understand it as it is meant. */
+final class ConditionCheck {
+    private static final String OWN_OPERATORS = """
+            select a.attname::text, format_type(a.atttypid, a.atttypmod)
+            from pg_catalog.pg_attribute a
+            where a.attrelid = to_regclass({0}) and a.attnum > 0 and not a.attisdropped and a.atttypid >= 16384 and exists (
+              with recursive type_of (oid) as (
+                select a.atttypid
+                union
+                select t.typbasetype from type_of join pg_catalog.pg_type t on t.oid = type_of.oid where t.typtype = 'd')
+              select from type_of join pg_catalog.pg_type t on t.oid = type_of.oid
+              where t.oid >= 16384 and t.typtype = 'b' and t.typcategory <> 'A')
+            order by a.attnum""";
+
+    private final DSLContext tx;
+    private final ArchivePair<?> pair;
+    private final TableMetadata hot;
+    private final String condition;
+
+    ConditionCheck(DSLContext tx, ArchivePair<?> pair, TableMetadata hot) {
+        this.tx = tx;
+        this.pair = pair;
+        this.hot = hot;
+        this.condition = Jooq.configuration().dsl().renderInlined(pair.condition());
+    }
+
+    /** What is wrong with it. */
+    List<String> differences() {
+        List<String> differences = new ArrayList<>();
+        if (pair.condition().equals(DSL.noCondition())) {
+            return differences;
+        }
+        if (!condition.toLowerCase(Locale.ROOT).contains("operator(")) {
+            addOwnOperators(differences);
+        }
+        if (!hot.rowSecurity()) {
+            addRefusal(differences);
+        }
+        return differences;
+    }
+
+    /**
+     * An operator without a schema is PostgreSQL's own, and values of a type that has others are compared as text. Domains are
+     * of such a type, too, if what they are of is, at whatever depth.
+     */
+    private void addOwnOperators(List<String> differences) {
+        for (Record column : tx.fetch(OWN_OPERATORS, TableName.regclass(pair.hot()))) {
+            String name = column.get(0, String.class);
+            if (condition.contains('"' + name + '"')) {
+                differences.add("column " + name + " of the pair's condition is " + column.get(1, String.class)
+                        + ", which has operators of its own; the condition must name them with their schema:"
+                        + " OPERATOR(schema.=)");
+            }
+        }
+    }
+
+    /** What it is made of may be missing, or not for this role; a missing right on the table itself is told as such. */
+    private void addRefusal(List<String> differences) {
+        boolean readable = tx.fetchSingle(
+                        "select has_table_privilege(to_regclass({0}), 'SELECT')", TableName.regclass(pair.hot()))
+                .get(0, Boolean.class);
+        String refusal = readable
+                ? LedgerCheck.refusal(
+                        tx, true, "select from only {0} where {1}", TableName.qualified(pair.hot()), pair.condition())
+                : null;
+        if (refusal != null) {
+            differences.add("cannot be asked for the pair's condition: " + refusal);
+        }
+    }
+}
