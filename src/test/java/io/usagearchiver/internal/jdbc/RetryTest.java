@@ -119,7 +119,8 @@ class RetryTest {
         });
 
         assertDrained(result, 100, 10);
-        assertThat(log.messages(Level.WARN, Retry.class)).anyMatch(m -> m.contains("statement has been closed"));
+        assertThat(log.messages(Level.WARN, "io.usagearchiver.Retry"))
+                .anyMatch(m -> m.contains("statement has been closed"));
     }
 
     @ParameterizedTest
