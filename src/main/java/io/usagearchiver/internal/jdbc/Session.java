@@ -10,11 +10,14 @@ import io.usagearchiver.internal.rows.LiveKey;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jooq.Configuration;
 import org.jooq.DSLContext;
+import org.jooq.Record;
 import org.jooq.Results;
+import org.jooq.Select;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DefaultExecuteListenerProvider;
 import org.jspecify.annotations.Nullable;
@@ -108,6 +111,31 @@ public final class Session implements AutoCloseable {
                     throw fault;
                 }
             }
+        }
+    }
+
+    /**
+     * Runs one statement in a transaction whose limits cross the wire together with it, so that a transaction is two round
+     * trips. Nothing may have to be read to write it down, such as the types of a key.
+     *
+     * @param judge looks at the row that the statement returns; the transaction is committed when it returns
+     * @throws ConnectionLostException if the connection was lost before and there is no other to be had
+     */
+    public <T extends @Nullable Object> T transaction(
+            TransactionLimits limits, Select<?> statement, BiFunction<DSLContext, Record, T> judge) {
+        Connection current = connection == null ? reconnect() : connection;
+        try {
+            return jooq.set(current).dsl().transactionResult(configuration -> {
+                limitAnswers(current, limits.answer());
+                Results told = configuration.dsl().fetchMany(limits.sql(serverVersion) + "; {0}", statement);
+                if (server != null) {
+                    server.requireOwnStatements(told);
+                }
+                return judge.apply(
+                        configuration.dsl(), told.get(told.size() - 1).get(0));
+            });
+        } catch (RuntimeException e) {
+            throw told(e, current);
         }
     }
 

@@ -33,6 +33,9 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
     /** How much longer opening waits for a lock than PostgreSQL lets a frozen node hold it. */
     private static final Duration TAKEOVER_MARGIN = Duration.ofSeconds(5);
 
+    /** How long a slice's statement waits for a row at most: longer than most transactions of an application hold one. */
+    private static final Duration SLICE_LOCK_TIMEOUT = Duration.ofMillis(50);
+
     /**
      * Plans must not depend on statistics: into an archive that was never analyzed, or with the NULL set of an age
      * column, the planner's guess costs seconds a batch. Index scans and generic plans are right in every case here, and a
@@ -113,6 +116,33 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
                 with(PLANS, "'synchronous_commit', 'off'"));
     }
 
+    /**
+     * Moves a slice in one statement, which waits for the rows that others hold, and holds those that it has. So that none of
+     * the others ever finds itself in a deadlock with it, which could end the other one's transaction, it gives up before
+     * anybody's {@code deadlock_timeout} is over that has begun to wait for it: it waits for an eighth of that at most, and
+     * runs for three quarters. What begins to wait for one of its rows does so after its beginning.
+     *
+     * @param deadlockTimeout the shortest that a role has, beside the session's own
+     */
+    public static TransactionLimits slice(ArchiveSettings settings, Duration deadlockTimeout) {
+        return of(
+                READ_COMMITTED,
+                settings,
+                List.of(
+                        "'lock_timeout', " + ofDeadlockTimeout(deadlockTimeout, 0.125, SLICE_LOCK_TIMEOUT),
+                        "'statement_timeout', "
+                                + ofDeadlockTimeout(deadlockTimeout, 0.75, settings.statementTimeout())),
+                settings.statementTimeout(),
+                with(PLANS, "'synchronous_commit', 'off'"));
+    }
+
+    private static String ofDeadlockTimeout(Duration deadlockTimeout, double share, Duration most) {
+        return "pg_catalog.int4larger(1, (" + share + " * least(" + most.toMillis() / share + ", "
+                + deadlockTimeout.toMillis()
+                + ", extract(epoch from cast(pg_catalog.current_setting('deadlock_timeout') as pg_catalog.interval)) * 1000)"
+                + ")::pg_catalog.int4)::pg_catalog.text";
+    }
+
     /** Reads candidates. It may have to pass the dead index entries of a whole sweep once. */
     public static TransactionLimits page(ArchiveSettings settings) {
         return of(
@@ -165,12 +195,16 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
 
     private static TransactionLimits of(
             String mode, ArchiveSettings settings, Duration lock, Duration statement, List<String> more) {
+        return of(mode, settings, List.of("'lock_timeout', '" + lock.toMillis() + "'"), statement, more);
+    }
+
+    private static TransactionLimits of(
+            String mode, ArchiveSettings settings, List<String> timeouts, Duration statement, List<String> more) {
         return new TransactionLimits(
                 mode,
                 statement,
                 with(
-                        more,
-                        "'lock_timeout', '" + lock.toMillis() + "'",
+                        Stream.concat(more.stream(), timeouts.stream()).toList(),
                         "'idle_in_transaction_session_timeout', '"
                                 + settings.idleTransactionTimeout().toMillis() + "'"),
                 statement.plus(NETWORK_MARGIN));

@@ -16,10 +16,15 @@ import java.time.Duration;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
+import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
+import org.jooq.Record1;
 import org.jooq.Result;
+import org.jooq.ResultQuery;
+import org.jooq.UpdateConditionStep;
+import org.jooq.UpdateSetFirstStep;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
@@ -39,7 +44,7 @@ public final class LedgerRow {
     private final long sweepId;
     private final boolean busy;
     private final Duration life;
-    private long signNanos = System.nanoTime();
+    private volatile long signNanos = System.nanoTime();
     private @Nullable Integer holdsVersion;
 
     LedgerRow(LedgerOpening opening, long sweepId, boolean busy, Duration life) {
@@ -144,23 +149,38 @@ public final class LedgerRow {
      * @throws SwallowedException if something keeps it from being counted
      */
     public void count(DSLContext tx, BatchResult moved, PairSchema shape) {
-        signNanos = System.nanoTime();
         Field<String> fingerprint = PairSchema.liveFingerprint(pair);
-        String live = tx.update(L)
-                .set(L.BATCHES, L.BATCHES.plus(1))
-                .set(L.ROWS_MOVED, L.ROWS_MOVED.plus(moved.copied()))
-                .set(L.ROWS_ALREADY_ARCHIVED, L.ROWS_ALREADY_ARCHIVED.plus(moved.proven()))
-                .set(
-                        L.ROWS_IN_CONFLICT,
-                        L.ROWS_IN_CONFLICT.plus(moved.conflicts().size()))
-                .set(L.ROWS_REJECTED, L.ROWS_REJECTED.plus(moved.rejected().size()))
-                .set(L.LAST_BATCH_AT, NaiveUtc.NOW)
-                .set(L.LIVE_UNTIL, NaiveUtc.inFuture(life))
-                .where(L.SWEEP_ID.eq(sweepId))
-                .and(L.STATE.eq(RUNNING))
-                .and(holdsVersion == null ? DSL.noCondition() : L.HOLDS_VERSION.eq(holdsVersion))
+        String live = counting(
+                        tx.update(L),
+                        DSL.val(moved.copied()),
+                        moved.proven(),
+                        moved.conflicts().size(),
+                        moved.rejected().size(),
+                        DSL.noCondition())
                 .returningResult(fingerprint)
                 .fetchOne(fingerprint);
+        requireCounted(tx, live, shape);
+    }
+
+    /**
+     * What counts a batch within the statement that moves its rows, if there is any.
+     *
+     * @param moved how many
+     * @param name what it is to call the fingerprint that it returns, for {@link #requireCounted}
+     */
+    public ResultQuery<Record1<String>> counting(Field<Integer> moved, String name) {
+        Field<String> fingerprint = PairSchema.liveFingerprint(pair).as(name);
+        return counting(DSL.update(L), moved, 0, 0, 0, DSL.condition("{0} > 0", moved))
+                .returningResult(fingerprint);
+    }
+
+    /**
+     * Sees that a batch was counted, in its own transaction.
+     *
+     * @param live the fingerprint that counting it has returned; null if it has returned nothing
+     * @throws RuntimeException as {@link #count} does
+     */
+    public void requireCounted(DSLContext tx, @Nullable String live, PairSchema shape) {
         if (live != null) {
             shape.requireUnchanged(live);
             return;
@@ -170,6 +190,27 @@ public final class LedgerRow {
             throw new HoldsChangedException();
         }
         throw swallowed();
+    }
+
+    private UpdateConditionStep<?> counting(
+            UpdateSetFirstStep<?> update,
+            Field<Integer> copied,
+            int proven,
+            int conflicts,
+            int rejected,
+            Condition any) {
+        signNanos = System.nanoTime();
+        return update.set(L.BATCHES, L.BATCHES.plus(1))
+                .set(L.ROWS_MOVED, L.ROWS_MOVED.plus(copied))
+                .set(L.ROWS_ALREADY_ARCHIVED, L.ROWS_ALREADY_ARCHIVED.plus(proven))
+                .set(L.ROWS_IN_CONFLICT, L.ROWS_IN_CONFLICT.plus(conflicts))
+                .set(L.ROWS_REJECTED, L.ROWS_REJECTED.plus(rejected))
+                .set(L.LAST_BATCH_AT, NaiveUtc.NOW)
+                .set(L.LIVE_UNTIL, NaiveUtc.inFuture(life))
+                .where(L.SWEEP_ID.eq(sweepId))
+                .and(L.STATE.eq(RUNNING))
+                .and(holdsVersion == null ? DSL.noCondition() : L.HOLDS_VERSION.eq(holdsVersion))
+                .and(any);
     }
 
     SwallowedException swallowed() {

@@ -17,6 +17,8 @@ public final class AdaptiveBatchSize {
     static final int FIRST_ROWS = 100;
 
     private static final int CEILING_GROWTH = 16;
+    /** A batch that lacks less than this part of its rows is a full one: stretches of time end where they can. */
+    private static final int NEARLY = 8;
 
     private final int max;
     private final Duration statementTimeout;
@@ -45,7 +47,7 @@ public final class AdaptiveBatchSize {
         }
         boolean slow = time.compareTo(target) > 0;
         // A smaller batch than asked for that was fast says little: most of its time may have been its round trips.
-        if (slow || rows >= size) {
+        if (slow || rows >= size - size / NEARLY) {
             double fitting = (double) rows * target.toNanos() / Math.max(1, time.toNanos());
             ceiling = slow ? ceiling : Math.min(max, ceiling + Math.max(1, ceiling / CEILING_GROWTH));
             int most = (int) Math.min(ceiling, 2L * size);

@@ -9,9 +9,11 @@ import io.usagearchiver.internal.ledger.SwallowedException;
 import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.rows.CandidateQuery;
 import io.usagearchiver.internal.rows.Candidates;
+import io.usagearchiver.internal.rows.Slices;
 import io.usagearchiver.internal.schema.PairSchema;
 import io.usagearchiver.internal.schema.SchemaCheck;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Function;
 import org.jooq.DSLContext;
 import org.jooq.exception.DataAccessException;
@@ -38,6 +40,7 @@ public final class BatchLoop {
     private final LedgerRow ledger;
     private final Throttler throttler;
     private final Refusals refusals;
+    private final FastPath fast = new FastPath();
     private List<CandidateQuery> queries = List.of();
     private PairSchema schema;
 
@@ -93,7 +96,12 @@ public final class BatchLoop {
             recount();
             refusals.beginPass();
             return pass(new SliceMover(
-                    run, throttler, refusals, new Batch(move.pair(), ledger.direction(), schema, ledger)));
+                    run,
+                    throttler,
+                    refusals,
+                    fast,
+                    new FastBatch(move.pair(), ledger.direction(), schema, ledger),
+                    new Batch(move.pair(), ledger.direction(), schema, ledger)));
         } catch (HoldsChangedException e) {
             log.info("{}: a hold was set; reading the holds again", ledger);
             queries = List.of();
@@ -112,20 +120,22 @@ public final class BatchLoop {
 
     private @Nullable StopReason pass(SliceMover mover) {
         KeptBackRows keptBack = progress.keptBack();
-        Candidates candidates =
-                new Candidates(run::read, queries, run.settings().batchSize(), throttler::batchSize, keptBack.keys());
-        for (var slice = candidates.next(); slice != null; slice = candidates.next()) {
-            StopReason reason = throttler.awaitTurn(progress.batches() > 0, this::replicas);
+        Set<String> before = Set.copyOf(keptBack.keys());
+        Slices slices =
+                new Slices(run::read, queries, run.settings().batchSize(), throttler::batchSize, keptBack.keys());
+        for (var slice = slices.next(); slice != null; slice = slices.next()) {
+            StopReason reason = awaitTurn(slice.age());
             if (reason != null) {
                 return reason;
             }
-            if (progress.isNew()) {
-                progress.estimated(run.read(dsl -> CandidateQuery.estimate(dsl, queries)));
+            if (!mover.moveAtOnce(slice, before)) {
+                reason = pass(mover, slices, slices.candidates(slice));
+                if (reason != null) {
+                    return reason;
+                }
             }
-            progress.reached(slice.age());
-            mover.tryOut(candidates, slice);
         }
-        if (!anyLeft(mover, candidates.isEmpty() && progress.batches() == 0)) {
+        if (!anyLeft(mover, slices.isEmpty() && progress.batches() == 0)) {
             return StopReason.DRAINED;
         }
         if (mover.hasMoved() && keptBack.isComplete()) {
@@ -138,10 +148,41 @@ public final class BatchLoop {
         return StopReason.ROWS_LOCKED;
     }
 
+    /** Goes over candidates the slow way, up to the end of the pass if so many are refused that not all can be tried. */
+    private @Nullable StopReason pass(SliceMover mover, Slices slices, Candidates candidates) {
+        for (var slice = candidates.next(); slice != null; slice = candidates.next()) {
+            StopReason reason = awaitTurn(slice.age());
+            if (reason != null) {
+                return reason;
+            }
+            mover.tryOut(candidates, slice);
+            if (refusals.areMany()) {
+                slices.leaveTo(candidates);
+            }
+        }
+        return null;
+    }
+
+    private @Nullable StopReason awaitTurn(String age) {
+        StopReason reason = throttler.awaitTurn(progress.batches() > 0, this::replicas);
+        if (reason == null) {
+            if (progress.isNew()) {
+                progress.estimated(run.read(dsl -> CandidateQuery.estimate(dsl, queries)));
+            }
+            progress.reached(age);
+        }
+        return reason;
+    }
+
     private void readQueries() {
         if (queries.isEmpty()) {
             queries = run.look(tx -> move.rows(tx, ledger, schema));
         }
+        run.look(tx -> {
+            fast.look(tx);
+            queries.forEach(query -> query.learnKey(tx));
+            return true;
+        });
     }
 
     /** Where not all rows that were kept back are known by their keys, the others will be met, and counted, anew. */

@@ -5,17 +5,24 @@ import io.usagearchiver.internal.jdbc.Session;
 import io.usagearchiver.internal.jdbc.TransactionLimits;
 import io.usagearchiver.internal.ledger.BatchResult;
 import io.usagearchiver.internal.ledger.LedgerRow;
+import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.schema.Direction;
 import java.time.Duration;
 import java.util.function.Function;
+import org.jooq.Condition;
 import org.jooq.DSLContext;
+import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The transactions of one run. A transient fault repeats its transaction. When that took another connection, the ledger row
  * tells what was committed, once a batch that is still in flight there has ended, and the run begins a new pass.
  */
 final class RunSession {
+    private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.Sweep");
+
     private final Session session;
     private final ArchiveSettings settings;
     private final LedgerRow ledger;
@@ -78,15 +85,52 @@ final class RunSession {
         return done;
     }
 
+    /**
+     * Moves a slice by one statement, and counts it.
+     *
+     * @param wanted its rows
+     * @return null if that cannot be done so: nothing has happened then
+     */
+    @Nullable
+    BatchResult slice(FastBatch batch, Condition wanted, Duration deadlockTimeout) {
+        return session.retry(() -> {
+            requireSameConnection();
+            progress.trying();
+            long startNanos = System.nanoTime();
+            BatchResult done;
+            try {
+                done = session.transaction(
+                        TransactionLimits.slice(settings, deadlockTimeout), batch.statement(wanted), (tx, row) -> {
+                            BatchResult result = batch.judge(tx, row);
+                            progress.committing(result);
+                            return result;
+                        });
+            } catch (DataAccessException | Batch.MiscountException e) {
+                if (session.isToStop() || !FastBatch.isToBeGivenBack(e)) {
+                    throw e;
+                }
+                log.debug("{}: a slice goes the slow way: {}", ledger, SqlState.told(e));
+                return null;
+            }
+            session.progressed();
+            progress.committed(done, Duration.ofNanos(System.nanoTime() - startNanos));
+            return done;
+        });
+    }
+
     private <T extends @Nullable Object> T attempt(TransactionLimits limits, Function<DSLContext, T> work) {
         return session.retry(() -> {
-            if (session.isRenewed()) {
-                progress.reconcile(session.transaction(TransactionLimits.open(settings), ledger::counts));
-                session.acknowledge();
-                throw new RestartException();
-            }
+            requireSameConnection();
             return session.transaction(limits, work);
         });
+    }
+
+    private void requireSameConnection() {
+        if (session.isRenewed()) {
+            progress.reconcile(session.transaction(TransactionLimits.open(settings), ledger::counts));
+            session.acknowledge();
+            throw new RestartException();
+        }
     }
 
     /** The connection is another one: the pass begins again. */

@@ -5,9 +5,11 @@ import io.usagearchiver.SweepResult;
 import io.usagearchiver.internal.ledger.BatchResult;
 import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.rows.Candidates;
+import io.usagearchiver.internal.rows.Slice;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import org.jooq.exception.DataAccessException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,18 +21,51 @@ import org.slf4j.LoggerFactory;
 final class SliceMover {
     private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.Sweep");
 
+    /** The most keys that a statement leaves out. */
+    private static final int MOST_LEFT_OUT = 1000;
+
     private final RunSession run;
     private final Throttler throttler;
     private final Refusals refusals;
+    private final FastPath fast;
+    private final FastBatch fastBatch;
     private final Batch batch;
     private boolean moved;
     private boolean passedOver;
 
-    SliceMover(RunSession run, Throttler throttler, Refusals refusals, Batch batch) {
+    SliceMover(
+            RunSession run, Throttler throttler, Refusals refusals, FastPath fast, FastBatch fastBatch, Batch batch) {
         this.run = run;
         this.throttler = throttler;
         this.refusals = refusals;
+        this.fast = fast;
+        this.fastBatch = fastBatch;
         this.batch = batch;
+    }
+
+    /**
+     * Moves a slice by one statement if that is likely to do.
+     *
+     * @param without keys of rows that earlier passes had to leave
+     * @return whether it has; else the slice is to be cut by its keys, for {@link #tryOut}
+     */
+    boolean moveAtOnce(Slice slice, Set<String> without) {
+        if (refusals.areMany() || without.size() > MOST_LEFT_OUT || !fast.isWorthTrying()) {
+            return false;
+        }
+        BatchResult result = run.slice(fastBatch, slice.wanted(without), fast.deadlockTimeout());
+        fast.tried(result != null);
+        if (result == null) {
+            return false;
+        }
+        moved |= result.copied() > 0;
+        passedOver |= result.copied() < slice.rows();
+        Duration time = run.progress().batchTime();
+        if (!result.isEmpty() && time != null) {
+            throttler.batchTook(result.copied(), time);
+            refusals.moved();
+        }
+        return true;
     }
 
     /** Whether it has moved a row. */

@@ -56,6 +56,9 @@ public record Sweep(ArchivePair<?> pair, int retentionMonths) implements Move {
     @Override
     public List<CandidateQuery> rows(DSLContext tx, LedgerRow ledger, PairSchema shape) {
         return CandidateQuery.expired(
-                pair, ledger.cutoff(), ActiveHolds.toHonour(tx, pair, () -> ledger.readHolds(tx, shape)));
+                        pair, ledger.cutoff(), ActiveHolds.toHonour(tx, pair, () -> ledger.readHolds(tx, shape)))
+                .stream()
+                .map(query -> query.inStretches(tx))
+                .toList();
     }
 }

@@ -82,6 +82,16 @@ public final class NaiveUtc {
         return column.ge(moment(moment, column.getDataType()));
     }
 
+    /** That a column is after a moment. */
+    public static <T> Condition after(Field<T> column, String moment) {
+        return column.gt(moment(moment, column.getDataType()));
+    }
+
+    /** That a column is a moment or before it. */
+    public static <T> Condition notAfter(Field<T> column, String moment) {
+        return column.le(moment(moment, column.getDataType()));
+    }
+
     /** What PostgreSQL's type of a column means. */
     public enum Kind {
         /** A {@code timestamp}. */

@@ -76,6 +76,12 @@ public final class SqlState {
         return sqlState(fault).startsWith("08");
     }
 
+    /** Whether another transaction held a lock for too long, or was waiting for one in a circle with this one. */
+    public static boolean isOfLocks(Throwable fault) {
+        String state = sqlState(fault);
+        return state.equals("55P03") || state.equals("40P01");
+    }
+
     /** Whether a row may be to blame, so that a batch without it can succeed. */
     public static boolean mayBeOfARow(Throwable fault) {
         String state = sqlState(fault);

@@ -6,6 +6,7 @@ import io.usagearchiver.internal.postgres.NaiveUtc;
 import io.usagearchiver.internal.postgres.TableName;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.IntStream;
@@ -14,6 +15,7 @@ import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Name;
 import org.jooq.Record3;
+import org.jooq.Record4;
 import org.jooq.Select;
 import org.jooq.Table;
 import org.jooq.impl.DSL;
@@ -30,19 +32,38 @@ public final class CandidateQuery {
     /** Of the keys of a page, which are in memory several times on their way to a batch and back. */
     private static final int PAGE_BYTES = 2 << 20;
 
+    /** A partial index over all that has an age is one, too: what is wanted has one. */
+    private static final String ORDERED_BY = """
+            select exists (
+              select from pg_catalog.pg_index x
+              join pg_catalog.pg_class i on i.oid = x.indexrelid
+              join pg_catalog.pg_am m on m.oid = i.relam and m.amname = 'btree'
+              join pg_catalog.pg_attribute a on a.attrelid = x.indrelid and a.attnum = x.indkey[0]
+              where x.indrelid = pg_catalog.to_regclass({0}) and x.indisvalid and a.attname = {1}
+                and (x.indpred is null or pg_catalog.pg_get_expr(x.indpred, x.indrelid)
+                  = pg_catalog.format('(%I IS NOT NULL)', a.attname)))""";
+
     private final Table<?> table;
     private final KeyColumns key;
     private final Field<?> age;
     private final boolean byAge;
+    private final boolean inStretches;
     private final Condition wanted;
     private final Condition estimable;
 
     private CandidateQuery(
-            Table<?> table, KeyColumns key, Field<?> age, boolean byAge, Condition wanted, Condition estimable) {
+            Table<?> table,
+            KeyColumns key,
+            Field<?> age,
+            boolean byAge,
+            boolean inStretches,
+            Condition wanted,
+            Condition estimable) {
         this.table = table;
         this.key = key;
         this.age = age;
         this.byAge = byAge;
+        this.inStretches = inStretches;
         this.wanted = wanted;
         this.estimable = estimable;
     }
@@ -74,6 +95,7 @@ public final class CandidateQuery {
                 KeyColumns.of(archive, pair),
                 FilterCondition.age(archive, pair),
                 false,
+                false,
                 otherwise,
                 otherwise));
     }
@@ -101,6 +123,7 @@ public final class CandidateQuery {
                             KeyColumns.of(table, pair),
                             age,
                             true,
+                            false,
                             range.and(first).and(otherwise),
                             range.and(asThePlannerKnowsIt).and(otherwiseEstimable));
                 })
@@ -110,6 +133,82 @@ public final class CandidateQuery {
     /** Whether a row is to be moved by this branch. */
     public Condition wanted() {
         return wanted;
+    }
+
+    /** Whether a row is one of these, and to be moved by this branch. */
+    Condition wantedAmong(List<String> keys) {
+        return key.among(keys).and(wanted);
+    }
+
+    /** The same, to be cut into stretches of time if an index of the live table is in the order of its ages. */
+    public CandidateQuery inStretches(DSLContext tx) {
+        boolean ordered = byAge
+                && tx.fetchSingle(ORDERED_BY, TableName.regclass(table), DSL.val(age.getName()))
+                        .get(0, Boolean.class);
+        return new CandidateQuery(table, key, age, byAge, ordered, wanted, estimable);
+    }
+
+    /** Whether it is to be cut into stretches of time. */
+    boolean inStretches() {
+        return inStretches;
+    }
+
+    /** The same for what comes after one cut and before another one; null for no such limit. */
+    CandidateQuery between(@Nullable Cut from, @Nullable Cut to) {
+        Condition range = DSL.and(from == null ? DSL.noCondition() : from.below(age))
+                .and(to == null ? DSL.noCondition() : to.above(age));
+        return new CandidateQuery(table, key, age, byAge, inStretches, wanted.and(range), estimable.and(range));
+    }
+
+    /**
+     * The ages at some marks among the next candidates, without locks.
+     *
+     * @param from where they begin; null for the first
+     * @param interval how many candidates there are from mark to mark
+     * @param count how many marks at most
+     */
+    Slices.Marks marks(DSLContext dsl, @Nullable Cut from, int interval, int count) {
+        int most = interval * count;
+        Table<?> candidates = marksQuery(dsl, from, most + 1).asTable("candidates");
+        Field<?> ofRow = DSL.field(DSL.name("candidates", "age"), age.getDataType());
+        Table<?> rows = dsl.select(ofRow, DSL.rowNumber().over().as("position"))
+                .from(candidates)
+                .asTable("numbered");
+        Field<Integer> position = DSL.field(DSL.name("numbered", "position"), SQLDataType.INTEGER);
+        Field<?> moment = DSL.field(DSL.name("numbered", "age"), age.getDataType());
+        Field<String> text = NaiveUtc.text(moment);
+        Condition counts = position.le(DSL.inline(most));
+        Record4<String[], String[], Integer, String> read = dsl.select(
+                        DSL.arrayAgg(text)
+                                .filterWhere(counts.and(
+                                        position.mod(DSL.inline(interval)).eq(DSL.inline(0)))),
+                        DSL.arrayAgg(text)
+                                .filterWhere(position.gt(DSL.inline(1))
+                                        .and(position.minus(DSL.inline(1))
+                                                .mod(DSL.inline(interval))
+                                                .eq(DSL.inline(0)))),
+                        DSL.count(),
+                        NaiveUtc.text(DSL.max(moment).filterWhere(counts)))
+                .from(rows)
+                .fetchSingle();
+        int found = read.value3();
+        return new Slices.Marks(
+                interval,
+                read.value1() == null ? List.of() : List.of(read.value1()),
+                read.value2() == null ? List.of() : List.of(read.value2()),
+                Math.min(found, most),
+                found <= most,
+                read.value4() == null ? "" : read.value4());
+    }
+
+    /** What {@link #marks} reads. */
+    public Select<?> marksQuery(DSLContext dsl, @Nullable Cut from, int limit) {
+        return dsl.select(age.as("age"))
+                .from(TableName.only(table))
+                .where(wanted)
+                .and(from == null ? DSL.noCondition() : from.below(age))
+                .orderBy(age)
+                .limit(DSL.inline(limit));
     }
 
     /**
@@ -172,16 +271,24 @@ public final class CandidateQuery {
 
     /** Whether a row is left, apart from those with the given keys. */
     public boolean anyLeft(DSLContext dsl, List<String> keptBack) {
-        // Not an array comparison: that is linear in the array for each row, a subquery is hashed.
-        Condition other = keptBack.isEmpty()
-                ? DSL.noCondition()
-                : DSL.condition("{0} not in (select unnest({1}))", key.text(), KeyColumns.array(keptBack));
         return dsl.fetchExists(DSL.selectOne()
                 .from(TableName.only(table))
                 .where(wanted)
-                .and(other)
+                .and(isNoneOf(keptBack))
                 .orderBy(order().get(0))
                 .limit(1));
+    }
+
+    /** That a row's key is none of these. Not an array comparison: that is linear for each row, a subquery is hashed. */
+    Condition isNoneOf(Collection<String> keys) {
+        return keys.isEmpty()
+                ? DSL.noCondition()
+                : DSL.condition("{0} not in (select unnest({1}))", key.text(), KeyColumns.array(keys));
+    }
+
+    /** Reads what has to be known to write down {@link #wantedAmong}. */
+    public void learnKey(DSLContext tx) {
+        String unused = tx.render(wantedAmong(List.of("")));
     }
 
     /**

@@ -51,12 +51,21 @@ public final class Candidates {
             IntSupplier batchSize,
             Set<String> without) {
         this.reader = reader;
-        this.branches = branches;
+        this.branches = new ArrayList<>(branches);
         this.batchSize = batchSize;
-        this.pageSize =
-                Math.max(maxBatchSize, Math.min(BATCHES_PER_PAGE * maxBatchSize, ArchiveSettings.MAX_BATCH_SIZE));
+        this.pageSize = pageSize(maxBatchSize);
         this.rowsToRead = pageSize;
         this.without = without;
+    }
+
+    /** How many candidates are read at once for batches of a size. */
+    static int pageSize(int batchSize) {
+        return Math.max(batchSize, Math.min(BATCHES_PER_PAGE * batchSize, ArchiveSettings.MAX_BATCH_SIZE));
+    }
+
+    /** Has the rows of another branch follow at the end. */
+    void append(CandidateQuery other) {
+        branches.add(other);
     }
 
     /** The next candidates, or null at the end of the pass. */

@@ -1,0 +1,116 @@
+package io.usagearchiver.internal.move;
+
+import io.usagearchiver.ArchivePair;
+import io.usagearchiver.internal.ledger.BatchResult;
+import io.usagearchiver.internal.ledger.LedgerRow;
+import io.usagearchiver.internal.postgres.SqlState;
+import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.schema.Direction;
+import io.usagearchiver.internal.schema.PairSchema;
+import java.util.List;
+import java.util.Map;
+import org.jooq.CommonTableExpression;
+import org.jooq.Condition;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.Record;
+import org.jooq.Select;
+import org.jooq.Table;
+import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
+
+/**
+ * One statement that moves a slice: it deletes the rows, inserts what it has deleted into the target, and counts that in the
+ * ledger row, if this is still RUNNING and under the holds that were read.
+ *
+ * <p>The deletion locks row by row, waits for whoever has changed one, looks at that again, and gives the version that it
+ * deletes: so the target gets each row's last content, and nothing is read from the source a second time. Nothing is
+ * compared with the target: a key that it holds already makes the statement fail, and so does all else that is odd with a
+ * row. The slice is for {@link Batch} then, statement by statement.
+ *
+ * <p>It may be committed only if as many rows were inserted as were deleted, and counted, with the tables as they were
+ * checked: {@link #judge}.
+ */
+final class FastBatch {
+    private static final String DELETED = "deleted";
+    private static final String INSERTED = "inserted";
+    private static final String FINGERPRINT = "fingerprint";
+
+    private final Table<?> source;
+    private final Table<?> target;
+    private final PairSchema schema;
+    private final LedgerRow ledger;
+
+    FastBatch(ArchivePair<?> pair, Direction direction, PairSchema schema, LedgerRow ledger) {
+        this.source = direction.source(pair);
+        this.target = direction.target(pair);
+        this.schema = schema;
+        this.ledger = ledger;
+    }
+
+    /**
+     * Whether a fault says no more than that a slice cannot be moved so: a row is locked, refused, or there already, or it
+     * would take too long.
+     */
+    static boolean isToBeGivenBack(RuntimeException fault) {
+        return fault instanceof Batch.MiscountException
+                || SqlState.isOfLocks(fault)
+                || SqlState.isCancelled(fault)
+                || SqlState.mayBeOfARow(fault);
+    }
+
+    /** The statement. Returns one row, for {@link #judge}. */
+    Select<?> statement(Condition wanted) {
+        List<Field<Object>> columns = schema.columns(source);
+        CommonTableExpression<?> moved = DSL.name("moved")
+                .as(DSL.deleteFrom(TableName.only(source)).where(wanted).returningResult(columns));
+        CommonTableExpression<?> copied = DSL.name("copied")
+                .as(DSL.insertInto(target)
+                        .columns(schema.columns(target))
+                        .select(DSL.select(names("moved")).from(DSL.name("moved")))
+                        .returningResult(DSL.inline(1).as("row")));
+        Field<Integer> inserted = count("copied");
+        CommonTableExpression<?> counted = DSL.name("counted").as(ledger.counting(inserted, FINGERPRINT));
+        return DSL.with(moved)
+                .with(copied)
+                .with(counted)
+                .select(
+                        count("moved").as(DELETED),
+                        inserted.as(INSERTED),
+                        DSL.field(
+                                        "(select {0} from {1})",
+                                        SQLDataType.VARCHAR, DSL.name("counted", FINGERPRINT), DSL.name("counted"))
+                                .as(FINGERPRINT));
+    }
+
+    private List<Field<Object>> names(String table) {
+        return schema.columnNames().stream()
+                .map(column -> DSL.field(DSL.name(table, column)))
+                .toList();
+    }
+
+    private static Field<Integer> count(String table) {
+        return DSL.field("(select count(*) from {0})", SQLDataType.INTEGER, DSL.name(table));
+    }
+
+    /**
+     * What the statement has done, if that may be committed.
+     *
+     * @param tx the transaction; to be rolled back when this throws
+     * @throws RuntimeException as {@link Batch#move} does
+     */
+    BatchResult judge(DSLContext tx, Record row) {
+        int deleted = row.get(DELETED, Integer.class);
+        int inserted = row.get(INSERTED, Integer.class);
+        if (deleted != inserted) {
+            throw new Batch.MiscountException(deleted + " rows of " + TableName.name(source) + " were deleted, but "
+                    + inserted + " were copied: something acts on the tables that the schema check does not know");
+        }
+        if (deleted == 0) {
+            ledger.requireAsBefore(tx, schema);
+        } else {
+            ledger.requireCounted(tx, row.get(FINGERPRINT, String.class), schema);
+        }
+        return new BatchResult(inserted, 0, List.of(), Map.of());
+    }
+}

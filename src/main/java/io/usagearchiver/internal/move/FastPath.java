@@ -1,0 +1,61 @@
+package io.usagearchiver.internal.move;
+
+import java.time.Duration;
+import org.jooq.DSLContext;
+
+/**
+ * Whether slices are to be moved by one statement. Where one after another had to be given back, since the target holds them
+ * already, say, only some are tried so: each in a row leaves out twice as many as the one before it.
+ *
+ * <p>{@code -Dusagearchiver.fastPath=false} moves all of them the slow way.
+ */
+final class FastPath {
+    private static final int MOST_LEFT_OUT = 63;
+    /** Where deadlocks are looked for sooner than this, there is no time to wait for a lock in. */
+    private static final Duration SHORTEST_DEADLOCK_TIMEOUT = Duration.ofMillis(40);
+
+    /** That of the session and the shortest one that a role or a database has been given: others' sessions may have it. */
+    private static final String DEADLOCK_TIMEOUT = """
+            select cast(1000 * min(seconds) as bigint) from (
+              select extract(epoch from cast(pg_catalog.current_setting('deadlock_timeout') as interval))
+              union all
+              select case when s.value ~ '^[0-9.]+$' then cast(s.value as numeric) / 1000
+                else extract(epoch from cast(s.value as interval)) end
+              from pg_catalog.pg_db_role_setting r
+              cross join lateral unnest(r.setconfig) as c (setting)
+              cross join lateral (select pg_catalog.btrim(pg_catalog.split_part(c.setting, '=', 2)) as value) s
+              where c.setting like 'deadlock\\_timeout=%') as known (seconds)""";
+
+    private final boolean allowed = Boolean.parseBoolean(System.getProperty("usagearchiver.fastPath", "true"));
+    private Duration deadlockTimeout = Duration.ZERO;
+    private int givenBackInARow;
+    private int toLeaveOut;
+
+    /** Looks at what a transaction that waits for a row has to heed. */
+    void look(DSLContext tx) {
+        deadlockTimeout = Duration.ofMillis(tx.fetchSingle(DEADLOCK_TIMEOUT).get(0, Long.class));
+    }
+
+    /** The shortest one that a session of the server may have. */
+    Duration deadlockTimeout() {
+        return deadlockTimeout;
+    }
+
+    /** Whether the next slice is to be tried so. */
+    boolean isWorthTrying() {
+        if (!allowed || deadlockTimeout.compareTo(SHORTEST_DEADLOCK_TIMEOUT) < 0) {
+            return false;
+        }
+        if (toLeaveOut > 0) {
+            toLeaveOut--;
+            return false;
+        }
+        return true;
+    }
+
+    /** Learns from a slice that was tried. */
+    void tried(boolean moved) {
+        givenBackInARow = moved ? 0 : givenBackInARow + 1;
+        toLeaveOut = moved ? 0 : Math.min(MOST_LEFT_OUT, (1 << Math.min(givenBackInARow - 1, 30)) - 1);
+    }
+}

@@ -1,0 +1,231 @@
+package io.usagearchiver.internal.rows;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.function.IntSupplier;
+import org.jooq.DSLContext;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One pass over the wanted rows in slices of at most a batch, query after query, oldest rows first.
+ *
+ * <p>Where an index is in the order of the ages, a slice is a stretch of time. A page, read without locks, has the ages of a
+ * few candidates of each batch, and only those cross the wire. The cursor is the end of the last slice, so that no statement
+ * passes again the dead index entries that earlier ones left. The first slice has no beginning: an age can be {@code
+ * -infinity}. Where more rows share one age than a batch holds, they are cut by their keys, and so is all that is not
+ * wanted by its age, or has no such index: see {@link Candidates}. A slice takes what lies in it by then: rows with old ages
+ * may come at any time.
+ */
+public final class Slices {
+    /** How many marks a page has for one batch: a size that changes meanwhile is kept to so closely. */
+    private static final int MARKS_PER_BATCH = 8;
+
+    private final PageReader reader;
+    private final int maxBatchSize;
+    private final IntSupplier batchSize;
+    private final Set<String> without;
+    private final Deque<CandidateQuery> queries;
+    /** What is being cut by its keys, and as which query. */
+    private @Nullable Candidates crowd;
+
+    private @Nullable CandidateQuery ofCrowd;
+    /** Where the next slice begins; null at the beginning of a query. */
+    private @Nullable Cut from;
+
+    private @Nullable Marks marks;
+    /** How many rows of the page lie before that, at least: those up to a mark. */
+    private int position;
+
+    private boolean empty = true;
+
+    /**
+     * A pass.
+     *
+     * @param reader runs a query in a transaction of its own
+     * @param maxBatchSize the size of the largest batch
+     * @param batchSize the size of the next one
+     * @param without keys to leave out where rows are cut by their keys
+     */
+    public Slices(
+            PageReader reader,
+            List<CandidateQuery> queries,
+            int maxBatchSize,
+            IntSupplier batchSize,
+            Set<String> without) {
+        this.reader = reader;
+        this.queries = new ArrayDeque<>(queries);
+        this.maxBatchSize = maxBatchSize;
+        this.batchSize = batchSize;
+        this.without = without;
+    }
+
+    /** The next slice, or null at the end of the pass. */
+    public @Nullable Slice next() {
+        Slice slice = null;
+        while (slice == null && (crowd != null || !queries.isEmpty())) {
+            slice = crowd == null ? cut(queries.element(), batchSize.getAsInt()) : ofCrowd(crowd);
+        }
+        empty &= slice == null;
+        return slice;
+    }
+
+    /** Whether the pass has found no candidate so far. */
+    public boolean isEmpty() {
+        return empty;
+    }
+
+    /** The rows of a slice, cut by their keys. */
+    public Candidates candidates(Slice slice) {
+        List<String> keys = slice.keys();
+        if (keys == null) {
+            return candidates(slice.query());
+        }
+        Candidates candidates = candidates();
+        candidates.giveBack(new Candidates.Slice(slice.query(), keys, slice.age()));
+        return candidates;
+    }
+
+    /** Ends the pass here: the candidates go on with what is left of it. */
+    public void leaveTo(Candidates candidates) {
+        if (ofCrowd != null) {
+            candidates.append(ofCrowd);
+        }
+        if (!queries.isEmpty()) {
+            candidates.append(queries.remove().between(from, null));
+        }
+        queries.forEach(candidates::append);
+        queries.clear();
+        crowd = null;
+        ofCrowd = null;
+    }
+
+    private Candidates candidates(CandidateQuery... of) {
+        return new Candidates(reader::read, List.of(of), maxBatchSize, batchSize, without);
+    }
+
+    private @Nullable Slice ofCrowd(Candidates candidates) {
+        Candidates.Slice slice = candidates.next();
+        if (slice == null) {
+            crowd = null;
+            ofCrowd = null;
+            return null;
+        }
+        return new Slice(slice.branch(), slice.keys(), slice.keys().size(), slice.age());
+    }
+
+    private void cutByKeys(CandidateQuery query) {
+        ofCrowd = query;
+        crowd = candidates(query);
+    }
+
+    /** The next stretch of a query; null if something else has to be looked at first. */
+    private @Nullable Slice cut(CandidateQuery query, int size) {
+        if (!query.inStretches()) {
+            queries.remove();
+            cutByKeys(query);
+            return null;
+        }
+        Marks page = marks;
+        if (page == null) {
+            readPage(query, size);
+            return null;
+        }
+        if (page.isLast() && page.rows() - position <= size) {
+            return rest(query, page);
+        }
+        int first = position / page.interval() + 1;
+        int last = Math.min(page.count(), (position + size) / page.interval());
+        if (last < first) {
+            // The page has ended, or its marks are too far apart by now.
+            readPage(query, size);
+            return null;
+        }
+        for (int mark = last; mark >= first; mark--) {
+            if (!page.isAmongOneAge(mark)) {
+                return upTo(query, page.interval(), new Cut(page.age(mark), true), mark, mark);
+            }
+        }
+        // Each cut would divide rows of one age. So it is before those of the last mark, or, where nothing is before
+        // them, they
+        // are cut by their keys.
+        String age = page.age(last);
+        int begin = last;
+        while (begin > first && page.age(begin - 1).equals(age)) {
+            begin--;
+        }
+        if (begin > first) {
+            return upTo(query, page.interval(), new Cut(age, false), last, begin - 1);
+        }
+        int end = last;
+        while (end < page.count() && page.age(end + 1).equals(age)) {
+            end++;
+        }
+        Cut behind = new Cut(age, true);
+        cutByKeys(query.between(from, behind));
+        from = behind;
+        position = end * page.interval();
+        if (end == page.count() && !page.isLast()) {
+            marks = null;
+        }
+        return null;
+    }
+
+    /** A slice up to a cut, which lies at the first of two marks at most and at the other one at least. */
+    private Slice upTo(CandidateQuery query, int interval, Cut to, int most, int least) {
+        Slice slice = new Slice(query.between(from, to), null, most * interval - position, to.age());
+        from = to;
+        position = least * interval;
+        return slice;
+    }
+
+    /** What is left of a query, if anything. */
+    private @Nullable Slice rest(CandidateQuery query, Marks page) {
+        int rows = page.rows() - position;
+        Slice rest = rows == 0 ? null : new Slice(query.between(from, null), null, rows, page.lastAge());
+        queries.remove();
+        from = null;
+        marks = null;
+        return rest;
+    }
+
+    private void readPage(CandidateQuery query, int size) {
+        int interval = Math.max(1, size / MARKS_PER_BATCH);
+        int count = Candidates.pageSize(size) / interval;
+        Cut behind = from;
+        marks = reader.read(dsl -> query.marks(dsl, behind, interval, count));
+        position = 0;
+    }
+
+    /**
+     * Some of the candidates that come next.
+     *
+     * @param interval how many candidates there are from mark to mark
+     * @param ages of the rows at the marks
+     * @param next the ages of the rows behind them; the last one may have none
+     * @param rows how many there are, without the one behind the last mark
+     * @param isLast whether there are no more
+     * @param lastAge of the last one, empty if there is none
+     */
+    record Marks(int interval, List<String> ages, List<String> next, int rows, boolean isLast, String lastAge) {
+        int count() {
+            return ages.size();
+        }
+
+        String age(int mark) {
+            return ages.get(mark - 1);
+        }
+
+        /** Whether the row behind the mark is as old as the one at it. */
+        boolean isAmongOneAge(int mark) {
+            return mark <= next.size() && next.get(mark - 1).equals(age(mark));
+        }
+    }
+
+    /** Runs the query of a page. */
+    public interface PageReader {
+        <T> T read(Function<DSLContext, T> query);
+    }
+}
