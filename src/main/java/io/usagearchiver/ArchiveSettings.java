@@ -10,6 +10,9 @@ import org.jspecify.annotations.Nullable;
  *     #MAX_RETENTION_MONTHS}; default {@value #DEFAULT_RETENTION_MONTHS}
  * @param batchSize the most rows that one transaction moves, {@value #MIN_BATCH_SIZE} to {@value #MAX_BATCH_SIZE};
  *     default {@value #DEFAULT_BATCH_SIZE}
+ * @param workers how many connections move rows at the same time, {@value #MIN_WORKERS} to {@value #MAX_WORKERS}; default
+ *     {@value #DEFAULT_WORKERS}. With more than one, a sweep has one connection more than that, and as many threads of its own.
+ *     They share one ledger row, one time budget and one pace
  * @param timeBudget how long a sweep may go on before it stops between two batches, after one at least, or null for as long as it takes
  *     (the default)
  * @param lockTimeout how long a statement of a batch waits for a lock, less than {@code statementTimeout}; default 5 s
@@ -25,6 +28,7 @@ import org.jspecify.annotations.Nullable;
 public record ArchiveSettings(
         int retentionMonths,
         int batchSize,
+        int workers,
         @Nullable Duration timeBudget,
         Duration lockTimeout,
         Duration statementTimeout,
@@ -44,6 +48,12 @@ public record ArchiveSettings(
     public static final int MIN_BATCH_SIZE = 1;
     /** The largest batch, in rows: also the most candidates that a sweep holds in memory. */
     public static final int MAX_BATCH_SIZE = 50_000;
+    /** The default number of workers. */
+    public static final int DEFAULT_WORKERS = 1;
+    /** The smallest number of workers. */
+    public static final int MIN_WORKERS = 1;
+    /** The largest number of workers. */
+    public static final int MAX_WORKERS = 16;
     /** The shortest duration that any setting takes. */
     public static final Duration MIN_DURATION = Duration.ofMillis(1);
     /** The longest duration that any setting takes: PostgreSQL's timeouts end a little above it. */
@@ -53,6 +63,7 @@ public record ArchiveSettings(
     public ArchiveSettings {
         requireRange("retentionMonths", retentionMonths, MIN_RETENTION_MONTHS, MAX_RETENTION_MONTHS);
         requireRange("batchSize", batchSize, MIN_BATCH_SIZE, MAX_BATCH_SIZE);
+        requireRange("workers", workers, MIN_WORKERS, MAX_WORKERS);
         requireRange("timeBudget", timeBudget);
         requireRange("lockTimeout", lockTimeout);
         requireRange("statementTimeout", statementTimeout);
@@ -71,6 +82,7 @@ public record ArchiveSettings(
         return new ArchiveSettings(
                 DEFAULT_RETENTION_MONTHS,
                 DEFAULT_BATCH_SIZE,
+                DEFAULT_WORKERS,
                 null,
                 Duration.ofSeconds(5),
                 Duration.ofSeconds(60),
@@ -84,6 +96,7 @@ public record ArchiveSettings(
         return new ArchiveSettings(
                 months,
                 batchSize,
+                workers,
                 timeBudget,
                 lockTimeout,
                 statementTimeout,
@@ -97,6 +110,21 @@ public record ArchiveSettings(
         return new ArchiveSettings(
                 retentionMonths,
                 rows,
+                workers,
+                timeBudget,
+                lockTimeout,
+                statementTimeout,
+                idleTransactionTimeout,
+                retryTimeout,
+                pace);
+    }
+
+    /** These settings with so many workers. */
+    public ArchiveSettings withWorkers(int count) {
+        return new ArchiveSettings(
+                retentionMonths,
+                batchSize,
+                count,
                 timeBudget,
                 lockTimeout,
                 statementTimeout,
@@ -110,6 +138,7 @@ public record ArchiveSettings(
         return new ArchiveSettings(
                 retentionMonths,
                 batchSize,
+                workers,
                 budget,
                 lockTimeout,
                 statementTimeout,
@@ -121,7 +150,7 @@ public record ArchiveSettings(
     /** These settings with other timeouts. */
     public ArchiveSettings withTimeouts(Duration lock, Duration statement, Duration idleTransaction) {
         return new ArchiveSettings(
-                retentionMonths, batchSize, timeBudget, lock, statement, idleTransaction, retryTimeout, pace);
+                retentionMonths, batchSize, workers, timeBudget, lock, statement, idleTransaction, retryTimeout, pace);
     }
 
     /** These settings with another limit for trying again after transient faults. */
@@ -129,6 +158,7 @@ public record ArchiveSettings(
         return new ArchiveSettings(
                 retentionMonths,
                 batchSize,
+                workers,
                 timeBudget,
                 lockTimeout,
                 statementTimeout,
@@ -142,6 +172,7 @@ public record ArchiveSettings(
         return new ArchiveSettings(
                 retentionMonths,
                 batchSize,
+                workers,
                 timeBudget,
                 lockTimeout,
                 statementTimeout,

@@ -41,15 +41,16 @@ class ArchiveSettingsTest {
     @ValueSource(strings = {"PT0.002S", "PT48H"})
     void the_ends_of_every_range_are_accepted(Duration duration) {
         Duration lock = duration.minusMillis(1);
-        ArchiveSettings shortest = new ArchiveSettings(1, 1, duration, lock, duration, duration, duration, Pace.full());
+        ArchiveSettings shortest =
+                new ArchiveSettings(1, 1, 1, duration, lock, duration, duration, duration, Pace.full());
         assertThat(shortest.withRetentionMonths(1200).withBatchSize(50_000))
-                .isEqualTo(
-                        new ArchiveSettings(1200, 50_000, duration, lock, duration, duration, duration, Pace.full()));
+                .isEqualTo(new ArchiveSettings(
+                        1200, 50_000, 16, duration, lock, duration, duration, duration, Pace.full()));
         Duration least = ArchiveSettings.MIN_DURATION;
         assertThat(shortest.withTimeouts(least, duration, least)
                         .withTimeBudget(least)
                         .withRetryTimeout(least))
-                .isEqualTo(new ArchiveSettings(1, 1, least, least, duration, least, least, Pace.full()));
+                .isEqualTo(new ArchiveSettings(1, 1, 1, least, least, duration, least, least, Pace.full()));
     }
 
     @ParameterizedTest
@@ -68,6 +69,7 @@ class ArchiveSettingsTest {
                 .isEqualTo(new ArchiveSettings(
                         13,
                         1000,
+                        1,
                         null,
                         Duration.ofSeconds(5),
                         Duration.ofSeconds(60),
@@ -86,7 +88,7 @@ class ArchiveSettingsTest {
                 .withRetentionMonths(8);
         assertThat(changed)
                 .isEqualTo(new ArchiveSettings(
-                        8, 7, one, one, one.plusMillis(1), one.plusMillis(2), one.plusMillis(3), Pace.full()));
+                        8, 7, 6, one, one, one.plusMillis(1), one.plusMillis(2), one.plusMillis(3), Pace.full()));
         assertThat(changed.withTimeBudget(null).timeBudget()).isNull();
     }
 

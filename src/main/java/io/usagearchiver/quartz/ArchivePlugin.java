@@ -81,6 +81,11 @@ public final class ArchivePlugin implements SchedulerPlugin {
         set(PluginSettings.BATCH_SIZE, value);
     }
 
+    /** How many connections move rows at the same time. Default 1. */
+    public void setWorkers(@Nullable String value) {
+        set(PluginSettings.WORKERS, value);
+    }
+
     /** How long a sweep may go on, such as {@code 2h}. Default: as long as it takes. */
     public void setTimeBudget(@Nullable String value) {
         set(PluginSettings.TIME_BUDGET, value);

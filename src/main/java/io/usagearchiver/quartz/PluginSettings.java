@@ -51,6 +51,7 @@ public record PluginSettings(
     static final String RETENTION_MONTHS = "retentionMonths";
     static final String CRON = "cron";
     static final String BATCH_SIZE = "batchSize";
+    static final String WORKERS = "workers";
     static final String TIME_BUDGET = "timeBudget";
     static final String LOCK_TIMEOUT = "lockTimeout";
     static final String STATEMENT_TIMEOUT = "statementTimeout";
@@ -71,6 +72,7 @@ public record PluginSettings(
             RETENTION_MONTHS,
             CRON,
             BATCH_SIZE,
+            WORKERS,
             TIME_BUDGET,
             LOCK_TIMEOUT,
             STATEMENT_TIMEOUT,
@@ -130,6 +132,11 @@ public record PluginSettings(
                                         defaults.batchSize(),
                                         SettingText.wholeNumber(
                                                 ArchiveSettings.MIN_BATCH_SIZE, ArchiveSettings.MAX_BATCH_SIZE)),
+                        reader.text(WORKERS, false)
+                                .parse(
+                                        defaults.workers(),
+                                        SettingText.wholeNumber(
+                                                ArchiveSettings.MIN_WORKERS, ArchiveSettings.MAX_WORKERS)),
                         reader.text(TIME_BUDGET, false).parse(defaults.timeBudget(), SettingText::duration),
                         lockTimeout,
                         statementTimeout,
@@ -191,6 +198,10 @@ public record PluginSettings(
         properties.put(RETENTION_MONTHS, String.valueOf(archive.retentionMonths()));
         properties.put(CRON, schedule.text());
         properties.put(BATCH_SIZE, String.valueOf(archive.batchSize()));
+        if (archive.workers() != ArchiveSettings.DEFAULT_WORKERS) {
+            // The archiver of an older node refuses what it does not know.
+            properties.put(WORKERS, String.valueOf(archive.workers()));
+        }
         if (archive.timeBudget() != null) {
             properties.put(TIME_BUDGET, SettingText.text(archive.timeBudget()));
         }

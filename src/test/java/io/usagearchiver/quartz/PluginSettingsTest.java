@@ -51,6 +51,7 @@ class PluginSettingsTest {
                 .isEqualTo(new ArchiveSettings(
                         13,
                         1000,
+                        1,
                         null,
                         Duration.ofSeconds(5),
                         Duration.ofSeconds(60),
@@ -89,6 +90,7 @@ class PluginSettingsTest {
                         new ArchiveSettings(
                                 1,
                                 2,
+                                3,
                                 Duration.ofHours(3),
                                 Duration.ofMillis(4),
                                 Duration.ofMinutes(5),

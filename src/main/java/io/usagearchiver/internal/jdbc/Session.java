@@ -38,6 +38,7 @@ public final class Session implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.Session");
 
     private final ConnectionSource connections;
+    private final ArchiveSettings settings;
     private final StopSignal stop;
     private final StatementCanceller canceller;
     private final Retry retry;
@@ -50,6 +51,7 @@ public final class Session implements AutoCloseable {
 
     private Session(ConnectionSource connections, ArchiveSettings settings, StopSignal stop) {
         this.connections = connections;
+        this.settings = settings;
         this.stop = stop;
         this.canceller = new StatementCanceller(stop);
         this.retry = new Retry(settings.retryTimeout(), stop);
@@ -81,6 +83,17 @@ public final class Session implements AutoCloseable {
                     null);
         }
         return session;
+    }
+
+    /**
+     * Opens another session like this one, over another connection of the same source: for another thread.
+     *
+     * @throws ArchiveException if there is no connection to be had
+     */
+    public Session another() {
+        Session another = open(connections, settings, stop);
+        LiveKey.share(jooq, another.jooq);
+        return another;
     }
 
     /**
@@ -210,7 +223,7 @@ public final class Session implements AutoCloseable {
 
     /** Has the keys' types and operators read anew: a table was altered. */
     public void forgetKeys() {
-        LiveKey.rememberIn(jooq);
+        LiveKey.forget(jooq);
     }
 
     @Override

@@ -4,7 +4,7 @@ package io.usagearchiver.internal.jdbc;
 public final class StoppedException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
-    StoppedException() {
+    public StoppedException() {
         super("asked to stop");
     }
 }

@@ -13,7 +13,6 @@ import io.usagearchiver.internal.rows.Slices;
 import io.usagearchiver.internal.schema.PairSchema;
 import io.usagearchiver.internal.schema.SchemaCheck;
 import java.util.List;
-import java.util.Set;
 import java.util.function.Function;
 import org.jooq.DSLContext;
 import org.jooq.exception.DataAccessException;
@@ -41,6 +40,10 @@ public final class BatchLoop {
     private final Throttler throttler;
     private final Refusals refusals;
     private final FastPath fast = new FastPath();
+    private final Workers workers;
+    /** Whether there may be batches that were committed and that the progress does not know. */
+    private boolean unheard;
+
     private List<CandidateQuery> queries = List.of();
     private PairSchema schema;
 
@@ -57,11 +60,12 @@ public final class BatchLoop {
         this.throttler = throttler;
         this.schema = schema;
         this.refusals = new Refusals(ledger.sweepId());
+        this.workers = new Workers(run);
     }
 
     /** Moves rows, and leaves the ledger row open. */
     StopReason run() {
-        try {
+        try (workers) {
             move.prepare(run.session());
             progress.started();
             StopReason reason = null;
@@ -95,13 +99,11 @@ public final class BatchLoop {
             readQueries();
             recount();
             refusals.beginPass();
-            return pass(new SliceMover(
-                    run,
-                    throttler,
-                    refusals,
-                    fast,
-                    new FastBatch(move.pair(), ledger.direction(), schema, ledger),
-                    new Batch(move.pair(), ledger.direction(), schema, ledger)));
+            try {
+                return pass(new SliceMover(run, move.pair(), schema, throttler, refusals, fast, workers));
+            } finally {
+                settle();
+            }
         } catch (HoldsChangedException e) {
             log.info("{}: a hold was set; reading the holds again", ledger);
             queries = List.of();
@@ -120,20 +122,23 @@ public final class BatchLoop {
 
     private @Nullable StopReason pass(SliceMover mover) {
         KeptBackRows keptBack = progress.keptBack();
-        Set<String> before = Set.copyOf(keptBack.keys());
         Slices slices =
                 new Slices(run::read, queries, run.settings().batchSize(), throttler::batchSize, keptBack.keys());
         for (var slice = slices.next(); slice != null; slice = slices.next()) {
             StopReason reason = awaitTurn(slice.age());
+            if (reason == null && !mover.moveAtOnce(slice)) {
+                reason = pass(mover, slices, slices.candidates(slice));
+            }
+            if (reason == null) {
+                reason = passGivenBack(mover, slices, false);
+            }
             if (reason != null) {
                 return reason;
             }
-            if (!mover.moveAtOnce(slice, before)) {
-                reason = pass(mover, slices, slices.candidates(slice));
-                if (reason != null) {
-                    return reason;
-                }
-            }
+        }
+        StopReason reason = passGivenBack(mover, slices, true);
+        if (reason != null) {
+            return reason;
         }
         if (!anyLeft(mover, slices.isEmpty() && progress.batches() == 0)) {
             return StopReason.DRAINED;
@@ -146,6 +151,24 @@ public final class BatchLoop {
             throw mover.refused();
         }
         return StopReason.ROWS_LOCKED;
+    }
+
+    /** Waits for what workers have in hand when a pass has ended before its end. The ledger row says what becomes of it. */
+    private void settle() {
+        while (workers.outcome(true) != null) {
+            unheard = true;
+        }
+    }
+
+    /** Goes over what workers have given back, once one of them is free for more, or all are done. */
+    private @Nullable StopReason passGivenBack(SliceMover mover, Slices slices, boolean all) {
+        for (var slice = mover.givenBack(all); slice != null; slice = mover.givenBack(all)) {
+            StopReason reason = pass(mover, slices, slices.candidates(slice));
+            if (reason != null) {
+                return reason;
+            }
+        }
+        return null;
     }
 
     /** Goes over candidates the slow way, up to the end of the pass if so many are refused that not all can be tried. */
@@ -187,6 +210,10 @@ public final class BatchLoop {
 
     /** Where not all rows that were kept back are known by their keys, the others will be met, and counted, anew. */
     private void recount() {
+        if (unheard) {
+            run.recount();
+            unheard = false;
+        }
         KeptBackRows keptBack = progress.keptBack();
         if (!keptBack.isComplete()) {
             int conflicts = keptBack.rememberedConflicts();

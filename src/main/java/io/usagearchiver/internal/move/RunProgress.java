@@ -110,10 +110,15 @@ final class RunProgress {
             keptBack.add(inDoubt);
             inDoubt = null;
         }
+        recount(counts);
+        log.info("{} goes on with another connection, at {} rows moved in {} batches", ledger, rowsMoved, batches);
+    }
+
+    /** Takes over what the ledger row says of batches of which nobody heard. */
+    void recount(LedgerRow.Counts counts) {
         keptBack.truncate(counts.rowsInConflict(), counts.rowsRejected());
         rowsMoved = counts.rowsMoved();
         batches = counts.batches();
-        log.info("{} goes on with another connection, at {} rows moved in {} batches", ledger, rowsMoved, batches);
     }
 
     private SweepProgress told() {

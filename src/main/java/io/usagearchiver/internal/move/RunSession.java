@@ -125,6 +125,11 @@ final class RunSession {
         });
     }
 
+    /** Reads from the ledger row what was committed. */
+    void recount() {
+        progress.recount(write(ledger::counts));
+    }
+
     private void requireSameConnection() {
         if (session.isRenewed()) {
             progress.reconcile(session.transaction(TransactionLimits.open(settings), ledger::counts));

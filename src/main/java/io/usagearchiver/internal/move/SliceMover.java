@@ -1,16 +1,21 @@
 package io.usagearchiver.internal.move;
 
 import io.usagearchiver.ArchiveException;
+import io.usagearchiver.ArchivePair;
 import io.usagearchiver.SweepResult;
 import io.usagearchiver.internal.ledger.BatchResult;
 import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.rows.Candidates;
 import io.usagearchiver.internal.rows.Slice;
+import io.usagearchiver.internal.schema.Direction;
+import io.usagearchiver.internal.schema.PairSchema;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import org.jooq.Condition;
 import org.jooq.exception.DataAccessException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,44 +33,100 @@ final class SliceMover {
     private final Throttler throttler;
     private final Refusals refusals;
     private final FastPath fast;
+    private final Workers workers;
+    /** Keys of rows that earlier passes had to leave where they are. */
+    private final Set<String> without;
+
     private final FastBatch fastBatch;
     private final Batch batch;
     private boolean moved;
     private boolean passedOver;
 
+    /**
+     * The mover of a pass.
+     *
+     * @param schema the tables as they were checked
+     */
     SliceMover(
-            RunSession run, Throttler throttler, Refusals refusals, FastPath fast, FastBatch fastBatch, Batch batch) {
+            RunSession run,
+            ArchivePair<?> pair,
+            PairSchema schema,
+            Throttler throttler,
+            Refusals refusals,
+            FastPath fast,
+            Workers workers) {
+        Direction direction = run.ledger().direction();
         this.run = run;
         this.throttler = throttler;
         this.refusals = refusals;
         this.fast = fast;
-        this.fastBatch = fastBatch;
-        this.batch = batch;
+        this.workers = workers;
+        this.without = Set.copyOf(run.progress().keptBack().keys());
+        this.fastBatch = new FastBatch(pair, direction, schema, run.ledger());
+        this.batch = new Batch(pair, direction, schema, run.ledger());
     }
 
     /**
-     * Moves a slice by one statement if that is likely to do.
+     * Moves a slice by one statement if that is likely to do, or hands it to a worker that does.
      *
-     * @param without keys of rows that earlier passes had to leave
-     * @return whether it has; else the slice is to be cut by its keys, for {@link #tryOut}
+     * @return false if the slice is to be cut by its keys, for {@link #tryOut}
      */
-    boolean moveAtOnce(Slice slice, Set<String> without) {
+    boolean moveAtOnce(Slice slice) {
         if (refusals.areMany() || without.size() > MOST_LEFT_OUT || !fast.isWorthTrying()) {
             return false;
         }
-        BatchResult result = run.slice(fastBatch, slice.wanted(without), fast.deadlockTimeout());
+        Condition wanted = slice.wanted(without);
+        if (workers.areThere()) {
+            workers.hand(new Workers.Task(slice, fastBatch, wanted, fast.deadlockTimeout()));
+            return true;
+        }
+        BatchResult result = run.slice(fastBatch, wanted, fast.deadlockTimeout());
+        took(slice, result, run.progress().batchTime());
+        return result != null;
+    }
+
+    /**
+     * A slice that a worker has given back. Waits for the workers while none of them is free, or until all are done.
+     *
+     * @return null for none
+     */
+    @Nullable
+    Slice givenBack(boolean all) {
+        for (var outcome = workers.outcome(all); outcome != null; outcome = workers.outcome(all)) {
+            if (outcome.fault() != null) {
+                throw fault(outcome.fault());
+            }
+            BatchResult result = outcome.result();
+            if (result != null) {
+                run.session().progressed();
+                run.progress().committed(result, outcome.time());
+            }
+            took(outcome.slice(), result, outcome.time());
+            if (result == null) {
+                return outcome.slice();
+            }
+        }
+        return null;
+    }
+
+    private void took(Slice slice, @Nullable BatchResult result, @Nullable Duration time) {
         fast.tried(result != null);
         if (result == null) {
-            return false;
+            return;
         }
         moved |= result.copied() > 0;
         passedOver |= result.copied() < slice.rows();
-        Duration time = run.progress().batchTime();
         if (!result.isEmpty() && time != null) {
             throttler.batchTook(result.copied(), time);
             refusals.moved();
         }
-        return true;
+    }
+
+    private static RuntimeException fault(Throwable ofWorker) {
+        if (ofWorker instanceof Error error) {
+            throw error;
+        }
+        return (RuntimeException) ofWorker;
     }
 
     /** Whether it has moved a row. */

@@ -73,6 +73,16 @@ public record LiveKey(List<Column> columns) {
         session.data(KNOWN, new ConcurrentHashMap<String, LiveKey>());
     }
 
+    /** Has another session's configuration share what is remembered. */
+    public static void share(Configuration of, Configuration other) {
+        other.data(KNOWN, of.data(KNOWN));
+    }
+
+    /** Has what is remembered read anew. */
+    public static void forget(Configuration session) {
+        ((Map<?, ?>) session.data(KNOWN)).clear();
+    }
+
     /** Reads it, in the transaction that a statement with the key is made for; once a session. */
     static LiveKey of(Configuration transaction, Table<?> table, List<Field<?>> key) {
         @SuppressWarnings("unchecked")
