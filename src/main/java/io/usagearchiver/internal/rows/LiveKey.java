@@ -80,7 +80,9 @@ public record LiveKey(List<Column> columns) {
 
     /** Has what is remembered read anew. */
     public static void forget(Configuration session) {
-        ((Map<?, ?>) session.data(KNOWN)).clear();
+        if (session.data(KNOWN) instanceof Map<?, ?> known) {
+            known.clear();
+        }
     }
 
     /** Reads it, in the transaction that a statement with the key is made for; once a session. */
