@@ -2,6 +2,7 @@ package io.usagearchiver;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.UsageRows;
@@ -17,15 +18,26 @@ class CostTest {
     private final TestDatabase db = TestDatabase.create();
 
     @Test
-    void a_batch_takes_six_round_trips() {
+    void a_batch_takes_two_round_trips() {
+        // The limits with the statement that moves the rows, and the commit.
+        assertThat(roundTripsOfTenBatches()).isEqualTo(10 * 2);
+    }
+
+    @Test
+    void a_batch_of_separate_statements_takes_six_round_trips() {
+        try (SlowPath slow = new SlowPath()) {
+            // The limits, the lock, the copy, the deletion, the count, and the commit.
+            assertThat(roundTripsOfTenBatches()).isEqualTo(10 * 6);
+        }
+    }
+
+    private int roundTripsOfTenBatches() {
         UsageRows usage = new UsageRows(db);
         usage.replaceWithExpired(100);
         int tenBatches = roundTrips(usage);
         usage.replaceWithExpired(200);
         int twentyBatches = roundTrips(usage);
-
-        // The limits, the lock, the copy, the deletion, the count, and the commit.
-        assertThat(twentyBatches - tenBatches).isEqualTo(10 * 6);
+        return twentyBatches - tenBatches;
     }
 
     @Test

@@ -3,6 +3,7 @@ package io.usagearchiver;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.UsageRows;
@@ -142,7 +143,7 @@ class PacingTest {
         rows.replaceWithExpired(1000);
         List<String> copies = new ArrayList<>();
 
-        SweepResult result = Archiver.builder(
+        Archiver archiver = Archiver.builder(
                         UsageDetails.PAIR, new TappedConnections(db.archiver(), (sql, connection) -> {
                             if (sql.startsWith("insert into \"public\".\"model_usage_details_archive\"")) {
                                 copies.add(sql);
@@ -150,8 +151,11 @@ class PacingTest {
                         }))
                 .settings(ArchiveSettings.defaults().withBatchSize(100))
                 .clock(clock.withZone(ZoneOffset.UTC))
-                .build()
-                .sweep();
+                .build();
+        SweepResult result;
+        try (SlowPath slow = new SlowPath()) {
+            result = archiver.sweep();
+        }
 
         assertThat(result.stopReason()).isEqualTo(StopReason.DRAINED);
         assertThat(result.rowsMoved()).isEqualTo(1000);
@@ -311,7 +315,22 @@ class PacingTest {
     @Test
     void batches_that_are_faster_than_the_target_time_become_larger_up_to_the_batch_size() {
         rows.replaceWithExpired(2600);
-        assertThat(batchSizes(1000, HOUR)).containsExactly(100L, 200L, 400L, 800L, 1000L, 100L);
+        List<Long> sizes = batchSizes(1000, HOUR);
+        // A stretch of time ends at a mark: of those of its page, one for each eighth of a batch.
+        assertThat(sizes).hasSize(6);
+        long[] most = {100, 200, 400, 800, 1000};
+        for (int batch = 0; batch < most.length; batch++) {
+            assertThat(sizes.get(batch)).isBetween(most[batch] * 7 / 8, most[batch]);
+        }
+        rows.assertMoved("true");
+    }
+
+    @Test
+    void batches_of_separate_statements_become_larger_likewise() {
+        rows.replaceWithExpired(2600);
+        try (SlowPath slow = new SlowPath()) {
+            assertThat(batchSizes(1000, HOUR)).containsExactly(100L, 200L, 400L, 800L, 1000L, 100L);
+        }
         rows.assertMoved("true");
     }
 

@@ -317,10 +317,11 @@ class SweepTest {
     /** A part of a driver that is missing, for instance. */
     @Test
     void an_error_within_a_batch_ends_the_sweep_and_its_ledger_row() {
-        AtomicInteger deletes = new AtomicInteger();
+        AtomicInteger batches = new AtomicInteger();
         Archiver archiver = Archiver.builder(
                         UsageDetails.PAIR, new TappedConnections(db.archiver(), (sql, connection) -> {
-                            if (sql.startsWith("delete") && deletes.incrementAndGet() == 2) {
+                            if (TappedConnections.withoutLimits(sql).startsWith("with ")
+                                    && batches.incrementAndGet() == 2) {
                                 throw new NoClassDefFoundError("org/postgresql/Part");
                             }
                         }))

@@ -43,6 +43,14 @@ public record TappedConnections(ConnectionSource source, Tap tap) implements Con
         });
     }
 
+    /** A statement without the limits of its transaction, if they are sent together with it. */
+    public static String withoutLimits(String sql) {
+        int end = sql.lastIndexOf("; ");
+        return sql.startsWith("set local ") && end >= 0 && sql.startsWith("with ", end + 2)
+                ? sql.substring(end + 2)
+                : sql;
+    }
+
     /** One connection for all sweeps, as a pool of one: closing it gives it back. */
     public static ConnectionSource keptOpen(Connection connection) {
         return () -> proxy(

@@ -3,6 +3,7 @@ package io.usagearchiver.internal.jdbc;
 import io.usagearchiver.ArchiveSettings;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -120,27 +121,18 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
      * Moves a slice in one statement, which waits for the rows that others hold, and holds those that it has. So that none of
      * the others ever finds itself in a deadlock with it, which could end the other one's transaction, it gives up before
      * anybody's {@code deadlock_timeout} is over that has begun to wait for it: it waits for an eighth of that at most, and
-     * runs for three quarters. What begins to wait for one of its rows does so after its beginning.
+     * runs for three quarters. What waits for one of its rows has begun to do so after its beginning.
      *
-     * @param deadlockTimeout the shortest that a role has, beside the session's own
+     * @param deadlockTimeout the shortest that a session has
      */
     public static TransactionLimits slice(ArchiveSettings settings, Duration deadlockTimeout) {
-        return of(
-                READ_COMMITTED,
-                settings,
-                List.of(
-                        "'lock_timeout', " + ofDeadlockTimeout(deadlockTimeout, 0.125, SLICE_LOCK_TIMEOUT),
-                        "'statement_timeout', "
-                                + ofDeadlockTimeout(deadlockTimeout, 0.75, settings.statementTimeout())),
-                settings.statementTimeout(),
-                with(PLANS, "'synchronous_commit', 'off'"));
+        Duration lock = least(deadlockTimeout.dividedBy(8), SLICE_LOCK_TIMEOUT, settings.lockTimeout());
+        Duration statement = least(deadlockTimeout.multipliedBy(3).dividedBy(4), settings.statementTimeout());
+        return of(READ_COMMITTED, settings, lock, statement, with(PLANS, "'synchronous_commit', 'off'"));
     }
 
-    private static String ofDeadlockTimeout(Duration deadlockTimeout, double share, Duration most) {
-        return "pg_catalog.int4larger(1, (" + share + " * least(" + most.toMillis() / share + ", "
-                + deadlockTimeout.toMillis()
-                + ", extract(epoch from cast(pg_catalog.current_setting('deadlock_timeout') as pg_catalog.interval)) * 1000)"
-                + ")::pg_catalog.int4)::pg_catalog.text";
+    private static Duration least(Duration... durations) {
+        return Stream.of(durations).min(Comparator.naturalOrder()).orElseThrow();
     }
 
     /** Reads candidates. It may have to pass the dead index entries of a whole sweep once. */
@@ -195,16 +187,12 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
 
     private static TransactionLimits of(
             String mode, ArchiveSettings settings, Duration lock, Duration statement, List<String> more) {
-        return of(mode, settings, List.of("'lock_timeout', '" + lock.toMillis() + "'"), statement, more);
-    }
-
-    private static TransactionLimits of(
-            String mode, ArchiveSettings settings, List<String> timeouts, Duration statement, List<String> more) {
         return new TransactionLimits(
                 mode,
                 statement,
                 with(
-                        Stream.concat(more.stream(), timeouts.stream()).toList(),
+                        more,
+                        "'lock_timeout', '" + lock.toMillis() + "'",
                         "'idle_in_transaction_session_timeout', '"
                                 + settings.idleTransactionTimeout().toMillis() + "'"),
                 statement.plus(NETWORK_MARGIN));

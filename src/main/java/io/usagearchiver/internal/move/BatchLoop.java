@@ -124,10 +124,14 @@ public final class BatchLoop {
         KeptBackRows keptBack = progress.keptBack();
         Slices slices =
                 new Slices(run::read, queries, run.settings().batchSize(), throttler::batchSize, keptBack.keys());
-        for (var slice = slices.next(); slice != null; slice = slices.next()) {
-            StopReason reason = awaitTurn(slice.age());
-            if (reason == null && !mover.moveAtOnce(slice)) {
+        int slow = mover.batchesToLeaveOut();
+        for (var slice = slices.next(slow); slice != null; slice = slices.next(slow)) {
+            StopReason reason = slow > 0 ? null : awaitTurn(slice.age());
+            if (reason == null && (slow > 0 || !mover.moveAtOnce(slice))) {
                 reason = pass(mover, slices, slices.candidates(slice));
+            }
+            if (slow > 0) {
+                fast.leftOut(Math.max(1, slice.rows() / throttler.batchSize()));
             }
             if (reason == null) {
                 reason = passGivenBack(mover, slices, false);
@@ -135,6 +139,7 @@ public final class BatchLoop {
             if (reason != null) {
                 return reason;
             }
+            slow = mover.batchesToLeaveOut();
         }
         StopReason reason = passGivenBack(mover, slices, true);
         if (reason != null) {
@@ -151,6 +156,13 @@ public final class BatchLoop {
             throw mover.refused();
         }
         return StopReason.ROWS_LOCKED;
+    }
+
+    private <T> T readPage(Function<DSLContext, T> query) {
+        return run.read(dsl -> {
+            fast.look(dsl);
+            return query.apply(dsl);
+        });
     }
 
     /** Waits for what workers have in hand when a pass has ended before its end. The ledger row says what becomes of it. */
@@ -202,7 +214,6 @@ public final class BatchLoop {
             queries = run.look(tx -> move.rows(tx, ledger, schema));
         }
         run.look(tx -> {
-            fast.look(tx);
             queries.forEach(query -> query.learnKey(tx));
             return true;
         });

@@ -27,7 +27,7 @@ final class FastPath {
               where c.setting like 'deadlock\\_timeout=%') as known (seconds)""";
 
     private final boolean allowed = Boolean.parseBoolean(System.getProperty("usagearchiver.fastPath", "true"));
-    private Duration deadlockTimeout = Duration.ZERO;
+    private Duration deadlockTimeout = SHORTEST_DEADLOCK_TIMEOUT;
     private int givenBackInARow;
     private int toLeaveOut;
 
@@ -36,21 +36,19 @@ final class FastPath {
         deadlockTimeout = Duration.ofMillis(tx.fetchSingle(DEADLOCK_TIMEOUT).get(0, Long.class));
     }
 
-    /** The shortest one that a session of the server may have. */
+    /** The shortest one that a session of the server may have, by the last look. */
     Duration deadlockTimeout() {
         return deadlockTimeout;
     }
 
-    /** Whether the next slice is to be tried so. */
-    boolean isWorthTrying() {
-        if (!allowed || deadlockTimeout.compareTo(SHORTEST_DEADLOCK_TIMEOUT) < 0) {
-            return false;
-        }
-        if (toLeaveOut > 0) {
-            toLeaveOut--;
-            return false;
-        }
-        return true;
+    /** How many batches are to go the slow way before the next slice is tried; 0 for none. */
+    int batchesToLeaveOut() {
+        return !allowed || deadlockTimeout.compareTo(SHORTEST_DEADLOCK_TIMEOUT) < 0 ? Integer.MAX_VALUE : toLeaveOut;
+    }
+
+    /** So many batches have gone the slow way. */
+    void leftOut(int batches) {
+        toLeaveOut = Math.max(0, toLeaveOut - batches);
     }
 
     /** Learns from a slice that was tried. */

@@ -66,15 +66,17 @@ final class SliceMover {
         this.batch = new Batch(pair, direction, schema, run.ledger());
     }
 
+    /** How many batches are to go the slow way before another slice is tried at once; 0 for none. */
+    int batchesToLeaveOut() {
+        return refusals.areMany() || without.size() > MOST_LEFT_OUT ? Integer.MAX_VALUE : fast.batchesToLeaveOut();
+    }
+
     /**
-     * Moves a slice by one statement if that is likely to do, or hands it to a worker that does.
+     * Moves a slice by one statement, or hands it to a worker that does.
      *
      * @return false if the slice is to be cut by its keys, for {@link #tryOut}
      */
     boolean moveAtOnce(Slice slice) {
-        if (refusals.areMany() || without.size() > MOST_LEFT_OUT || !fast.isWorthTrying()) {
-            return false;
-        }
         Condition wanted = slice.wanted(without);
         if (workers.areThere()) {
             workers.hand(new Workers.Task(slice, fastBatch, wanted, fast.deadlockTimeout()));

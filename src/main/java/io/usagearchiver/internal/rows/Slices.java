@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.IntSupplier;
+import java.util.stream.IntStream;
 import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
 
@@ -20,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * may come at any time.
  */
 public final class Slices {
-    /** How many marks a page has for one batch: a size that changes meanwhile is kept to so closely. */
+    /** How many marks a page has for one batch, or a few more: a size that changes meanwhile is kept to so closely. */
     private static final int MARKS_PER_BATCH = 8;
 
     private final PageReader reader;
@@ -62,11 +63,16 @@ public final class Slices {
         this.without = without;
     }
 
-    /** The next slice, or null at the end of the pass. */
-    public @Nullable Slice next() {
+    /**
+     * The next slice, or null at the end of the pass.
+     *
+     * @param batches how many batches it is for, at most, if it is a stretch of time: its rows will be cut by their keys then;
+     *     0 for one that is moved at once
+     */
+    public @Nullable Slice next(int batches) {
         Slice slice = null;
         while (slice == null && (crowd != null || !queries.isEmpty())) {
-            slice = crowd == null ? cut(queries.element(), batchSize.getAsInt()) : ofCrowd(crowd);
+            slice = crowd == null ? cut(queries.element(), batches) : ofCrowd(crowd);
         }
         empty &= slice == null;
         return slice;
@@ -122,15 +128,18 @@ public final class Slices {
     }
 
     /** The next stretch of a query; null if something else has to be looked at first. */
-    private @Nullable Slice cut(CandidateQuery query, int size) {
-        if (!query.inStretches()) {
-            queries.remove();
-            cutByKeys(query);
+    private @Nullable Slice cut(CandidateQuery query, int batches) {
+        int batch = batchSize.getAsInt();
+        int size = (int) Math.min((long) batch * Math.max(1, batches), Integer.MAX_VALUE / 2);
+        if (!query.inStretches() || batches == Integer.MAX_VALUE) {
+            CandidateQuery rest = query.between(from, null);
+            nextQuery();
+            cutByKeys(rest);
             return null;
         }
         Marks page = marks;
         if (page == null) {
-            readPage(query, size);
+            readPage(query, batch);
             return null;
         }
         if (page.isLast() && page.rows() - position <= size) {
@@ -140,7 +149,7 @@ public final class Slices {
         int last = Math.min(page.count(), (position + size) / page.interval());
         if (last < first) {
             // The page has ended, or its marks are too far apart by now.
-            readPage(query, size);
+            readPage(query, batch);
             return null;
         }
         for (int mark = last; mark >= first; mark--) {
@@ -185,18 +194,31 @@ public final class Slices {
     private @Nullable Slice rest(CandidateQuery query, Marks page) {
         int rows = page.rows() - position;
         Slice rest = rows == 0 ? null : new Slice(query.between(from, null), null, rows, page.lastAge());
-        queries.remove();
-        from = null;
-        marks = null;
+        nextQuery();
         return rest;
     }
 
+    private void nextQuery() {
+        queries.remove();
+        from = null;
+        marks = null;
+    }
+
     private void readPage(CandidateQuery query, int size) {
-        int interval = Math.max(1, size / MARKS_PER_BATCH);
+        int interval = interval(size);
         int count = Candidates.pageSize(size) / interval;
         Cut behind = from;
         marks = reader.read(dsl -> query.marks(dsl, behind, interval, count));
         position = 0;
+    }
+
+    /** From mark to mark, so that a batch ends at one if it can. */
+    private static int interval(int size) {
+        return IntStream.range(MARKS_PER_BATCH, 2 * MARKS_PER_BATCH)
+                .filter(marks -> size % marks == 0)
+                .map(marks -> size / marks)
+                .findFirst()
+                .orElse(Math.max(1, size / MARKS_PER_BATCH));
     }
 
     /**
