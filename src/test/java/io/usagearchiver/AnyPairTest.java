@@ -368,7 +368,8 @@ class AnyPairTest {
         assertThat(sweep.stopReason()).isEqualTo(StopReason.DRAINED);
         assertThat(sweep.rowsMoved()).isEqualTo(40);
         assertThat(sweep.keptRowsBack()).isFalse();
-        assertThat(sweep.batches()).isBetween(6L, 8L);
+        // One of seven rows ends early where the next ones are as old as each other.
+        assertThat(sweep.batches()).isBetween(6L, 9L);
         assertThat(registry.get(SweepMetrics.ROWS_MOVED)
                         .tag(SweepMetrics.TABLE, sweep.table())
                         .counter()
@@ -464,11 +465,13 @@ class AnyPairTest {
         for (String sql : statements) {
             String plan = planOfBatch(sql);
             assertLooksUp(sql, plan);
-            assertThat(plan).as(sql).doesNotContain("Seq Scan", "Bitmap", "Hash Join", "Merge Join");
+            assertThat(PlanTest.withoutPublications(plan))
+                    .as(sql)
+                    .doesNotContain("Seq Scan", "Bitmap", "Hash Join", "Merge Join");
             assertThat(PlanTest.indexes(plan))
                     .as(sql + "\n" + plan)
                     .isNotEmpty()
-                    .isSubsetOf("buckets_pkey", "buckets_archive_pkey", "buckets_hour_idx");
+                    .isSubsetOf("buckets_pkey", "buckets_archive_pkey", "buckets_hour_idx", "usage_archive_sweep_pkey");
         }
     }
 

@@ -47,7 +47,7 @@ class RestorePlanTest {
             throws SQLException {
         // Pages, further pages, probes and a statement of each branch; with ids, those for the row that is there
         // already.
-        assertPlans(filter, analyzed, filter.equals("ids") ? 7 : 8);
+        assertPlans(filter, analyzed, 8);
     }
 
     private void assertPlans(String filter, boolean analyzed, int distinct) throws SQLException {

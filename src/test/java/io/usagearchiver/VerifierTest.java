@@ -3,6 +3,7 @@ package io.usagearchiver;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.UsageRows;
@@ -170,11 +171,13 @@ class VerifierTest {
                 found.add(verify());
             }
         });
-        Archiver.builder(UsageDetails.PAIR, tapped)
-                .settings(ArchiveSettings.defaults().withBatchSize(10))
-                .listener(UsageRows.afterBatch(2, () -> found.add(verify())))
-                .build()
-                .sweep();
+        try (SlowPath slow = new SlowPath()) {
+            Archiver.builder(UsageDetails.PAIR, tapped)
+                    .settings(ArchiveSettings.defaults().withBatchSize(10))
+                    .listener(UsageRows.afterBatch(2, () -> found.add(verify())))
+                    .build()
+                    .sweep();
+        }
         assertThat(found).extracting(Verification::archivedRows).containsExactly(0L, 10L, 20L, 20L);
         assertThat(found).allMatch(Verification::clean);
     }

@@ -14,6 +14,7 @@ import io.usagearchiver.SweepListener;
 import io.usagearchiver.SweepProgress;
 import io.usagearchiver.SweepResult;
 import io.usagearchiver.UsageDetails;
+import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TcpProxy;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
@@ -30,6 +31,7 @@ import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
@@ -78,20 +80,24 @@ class NetworkTest {
     }
 
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "for update skip locked",
-                "insert into \"public\".\"model_usage_details_archive\"",
-                "delete from",
-                "update \"public\".\"usage_archive_sweep\"",
-                "COMMIT"
-            })
-    void a_half_open_connection_is_noticed_soon_after_the_limit_of_its_statement(String statement) throws Exception {
-        assertDrained(sweep(SETTINGS, progress -> {
-            if (progress.batches() == 4) {
-                network.loseAnswerTo(statement);
-            }
-        }));
+    @CsvSource({
+        "for update skip locked, true",
+        "'insert into \"public\".\"model_usage_details_archive\"', true",
+        "delete from, true",
+        "'update \"public\".\"usage_archive_sweep\"', true",
+        "COMMIT, true",
+        "'with \"moved\"', false",
+        "COMMIT, false"
+    })
+    void a_half_open_connection_is_noticed_soon_after_the_limit_of_its_statement(String statement, boolean slow)
+            throws Exception {
+        try (SlowPath path = new SlowPath(slow)) {
+            assertDrained(sweep(SETTINGS, progress -> {
+                if (progress.batches() == 4) {
+                    network.loseAnswerTo(statement);
+                }
+            }));
+        }
 
         assertThat(network.hasLostAnswer()).isTrue();
     }

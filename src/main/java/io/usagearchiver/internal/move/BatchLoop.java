@@ -123,7 +123,7 @@ public final class BatchLoop {
     private @Nullable StopReason pass(SliceMover mover) {
         KeptBackRows keptBack = progress.keptBack();
         Slices slices =
-                new Slices(run::read, queries, run.settings().batchSize(), throttler::batchSize, keptBack.keys());
+                new Slices(this::readPage, queries, run.settings().batchSize(), throttler::batchSize, keptBack.keys());
         int slow = mover.batchesToLeaveOut();
         for (var slice = slices.next(slow); slice != null; slice = slices.next(slow)) {
             StopReason reason = slow > 0 ? null : awaitTurn(slice.age());

@@ -16,6 +16,7 @@ import io.usagearchiver.SweepFailedException;
 import io.usagearchiver.SweepResult;
 import io.usagearchiver.UsageDetails;
 import io.usagearchiver.testing.CapturedLog;
+import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
@@ -53,25 +54,30 @@ class RetryTest {
     }
 
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "set transaction",
-                "select array_agg(\"page\"",
-                "for update",
-                "insert into",
-                "delete from",
-                "update \"public\".\"usage_archive_sweep\"",
-                TappedConnections.COMMIT
-            })
-    void a_transaction_whose_backend_is_terminated_is_repeated_on_another_connection(String statement) {
+    @CsvSource({
+        "set transaction, true",
+        "'select array_agg(\"page\"', true",
+        "for update, true",
+        "insert into, true",
+        "delete from, true",
+        "'update \"public\".\"usage_archive_sweep\"', true",
+        "commit, true",
+        "'\"numbered\"', false",
+        "'with \"moved\"', false",
+        "commit, false"
+    })
+    void a_transaction_whose_backend_is_terminated_is_repeated_on_another_connection(String statement, boolean slow) {
         // One page holds all candidates.
-        int which = statement.contains("page") ? 1 : 9;
+        int which = isOfPage(statement) ? 1 : 9;
         AtomicInteger seen = new AtomicInteger();
-        SweepResult result = sweep(SETTINGS, (sql, connection) -> {
-            if (sql.contains(statement) && seen.incrementAndGet() == which) {
-                terminate(connection);
-            }
-        });
+        SweepResult result;
+        try (SlowPath path = new SlowPath(slow)) {
+            result = sweep(SETTINGS, (sql, connection) -> {
+                if (sql.contains(statement) && seen.incrementAndGet() == which) {
+                    terminate(connection);
+                }
+            });
+        }
 
         assertThat(seen).hasValueGreaterThanOrEqualTo(which);
         assertDrained(result, 100, 10);
@@ -80,29 +86,39 @@ class RetryTest {
     /** A pool that takes it for a leak, for instance, closes it without a word; some fault is thrown then, or another. */
     @ParameterizedTest
     @CsvSource({
-        "set transaction, false",
-        "'select array_agg(\"page\"', false",
-        "for update, false",
-        "insert into, true",
-        "delete from, false",
-        "'update \"public\".\"usage_archive_sweep\"', false",
-        "commit, false",
-        "commit, true"
+        "set transaction, false, true",
+        "'select array_agg(\"page\"', false, true",
+        "for update, false, true",
+        "insert into, true, true",
+        "delete from, false, true",
+        "'update \"public\".\"usage_archive_sweep\"', false, true",
+        "commit, false, true",
+        "commit, true, true",
+        "'with \"moved\"', false, false",
+        "'with \"moved\"', true, false",
+        "commit, false, false"
     })
     void a_transaction_whose_connection_was_closed_by_someone_else_is_repeated_on_another_one(
-            String statement, boolean runtimeException) {
-        int which = statement.contains("page") ? 1 : 9;
+            String statement, boolean runtimeException, boolean slow) {
+        int which = isOfPage(statement) ? 1 : 9;
         AtomicInteger seen = new AtomicInteger();
-        SweepResult result = sweep(SETTINGS, (sql, connection) -> {
-            if (sql.contains(statement) && seen.incrementAndGet() == which) {
-                connection.close();
-                if (runtimeException) {
-                    throw new IllegalStateException("connection is closed");
+        SweepResult result;
+        try (SlowPath path = new SlowPath(slow)) {
+            result = sweep(SETTINGS, (sql, connection) -> {
+                if (sql.contains(statement) && seen.incrementAndGet() == which) {
+                    connection.close();
+                    if (runtimeException) {
+                        throw new IllegalStateException("connection is closed");
+                    }
                 }
-            }
-        });
+            });
+        }
 
         assertDrained(result, 100, 10);
+    }
+
+    private static boolean isOfPage(String statement) {
+        return statement.contains("page") || statement.contains("numbered");
     }
 
     /** The pool closes a connection's statements first. */
@@ -110,7 +126,7 @@ class RetryTest {
     void a_statement_that_was_closed_by_someone_else_is_repeated_on_another_connection() {
         AtomicInteger inserts = new AtomicInteger();
         SweepResult result = sweep(SETTINGS, (sql, connection) -> {
-            if (sql.startsWith("insert into \"public\".\"model") && inserts.incrementAndGet() == 3) {
+            if (sql.contains("insert into \"public\".\"model") && inserts.incrementAndGet() == 3) {
                 try (PreparedStatement closed = connection.prepareStatement("SELECT 1")) {
                     closed.close();
                     closed.execute();
@@ -128,7 +144,7 @@ class RetryTest {
     void a_transaction_that_a_timeout_of_the_session_has_ended_is_repeated(String state) {
         AtomicInteger inserts = new AtomicInteger();
         SweepResult result = sweep(SETTINGS, (sql, connection) -> {
-            if (sql.startsWith("insert into \"public\".\"model") && inserts.incrementAndGet() == 3) {
+            if (sql.contains("insert into \"public\".\"model") && inserts.incrementAndGet() == 3) {
                 TestDatabase.execute(
                         connection, "DO $$ BEGIN RAISE EXCEPTION 'timed out' USING ERRCODE = '" + state + "'; END $$");
             }
@@ -142,7 +158,7 @@ class RetryTest {
     void a_transaction_that_a_fault_has_aborted_that_nobody_heard_of_is_repeated() {
         AtomicInteger inserts = new AtomicInteger();
         SweepResult result = sweep(SETTINGS, (sql, connection) -> {
-            if (sql.startsWith("insert into \"public\".\"model") && inserts.incrementAndGet() == 3) {
+            if (sql.contains("insert into \"public\".\"model") && inserts.incrementAndGet() == 3) {
                 assertThatExceptionOfType(SQLException.class)
                         .isThrownBy(() -> TestDatabase.execute(connection, "SELECT 1 / 0"));
             }
@@ -224,16 +240,23 @@ class RetryTest {
         assertThat(result.conflictingIds()).containsExactly("5", "15", "25", "35", "45", "55", "65", "75", "85", "95");
     }
 
-    @Test
-    void a_transaction_that_postgresql_ended_because_the_node_was_frozen_is_repeated() {
+    /** Before the deletion of separate statements, or before the commit of a single one. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void a_transaction_that_postgresql_ended_because_the_node_was_frozen_is_repeated(boolean slow) {
         AtomicInteger deletes = new AtomicInteger();
-        SweepResult result = sweep(
-                SETTINGS.withTimeouts(Duration.ofSeconds(5), Duration.ofSeconds(20), Duration.ofSeconds(2)),
-                (sql, connection) -> {
-                    if (sql.startsWith("delete") && deletes.incrementAndGet() == 3) {
-                        awaitEnd(connection);
-                    }
-                });
+        SweepResult result;
+        try (SlowPath path = new SlowPath(slow)) {
+            result = sweep(
+                    SETTINGS.withTimeouts(Duration.ofSeconds(5), Duration.ofSeconds(20), Duration.ofSeconds(2)),
+                    (sql, connection) -> {
+                        int batch = sql.contains("delete from only ") ? deletes.incrementAndGet() : deletes.get();
+                        if (batch == 3 && sql.contains(slow ? "delete from only " : TappedConnections.COMMIT)) {
+                            deletes.incrementAndGet();
+                            awaitEnd(connection);
+                        }
+                    });
+        }
 
         assertDrained(result, 100, 10);
     }
@@ -272,7 +295,7 @@ class RetryTest {
             CompletableFuture<SweepResult> sweep = CompletableFuture.supplyAsync(() -> sweep(
                     SETTINGS.withTimeouts(Duration.ofMillis(50), Duration.ofSeconds(20), Duration.ofSeconds(10)),
                     (sql, connection) -> {
-                        if (sql.startsWith("insert into \"public\".\"model_usage_details_archive\"")) {
+                        if (sql.contains("insert into \"public\".\"model_usage_details_archive\"")) {
                             copies.incrementAndGet();
                         }
                     }));
