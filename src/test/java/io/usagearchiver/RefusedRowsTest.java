@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import ch.qos.logback.classic.Level;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-import io.usagearchiver.internal.move.BatchLoop;
 import io.usagearchiver.metrics.SweepMetrics;
 import io.usagearchiver.testing.CapturedLog;
 import io.usagearchiver.testing.TappedConnections;
@@ -69,7 +68,7 @@ class RefusedRowsTest {
 
         SweepResult result = rows.archiver(10).build().sweep();
 
-        assertThat(log.messages(Level.ERROR, BatchLoop.class))
+        assertThat(log.messages(Level.ERROR, "io.usagearchiver.Sweep"))
                 .contains("Sweep " + result.sweepId() + " of public.model_usage_details: row 7 cannot be moved:"
                         + " ERROR: refused (the server may have damaged data: see its log, and check the tables with"
                         + " pg_amcheck)");

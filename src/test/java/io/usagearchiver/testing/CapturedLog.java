@@ -32,9 +32,14 @@ public final class CapturedLog implements AutoCloseable {
 
     /** The messages of a level by the logger of a class. */
     public List<String> messages(Level level, Class<?> logger) {
+        return messages(level, logger.getName());
+    }
+
+    /** The messages of a level by the logger of a name, where it is not that of a class. */
+    public List<String> messages(Level level, String logger) {
         return events.stream()
                 .filter(event ->
-                        event.getLevel() == level && event.getLoggerName().equals(logger.getName()))
+                        event.getLevel() == level && event.getLoggerName().equals(logger))
                 .map(ILoggingEvent::getFormattedMessage)
                 .toList();
     }

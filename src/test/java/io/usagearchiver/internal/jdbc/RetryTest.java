@@ -10,12 +10,12 @@ import com.mchange.v2.c3p0.ComboPooledDataSource;
 import io.usagearchiver.ArchiveSettings;
 import io.usagearchiver.Archiver;
 import io.usagearchiver.Pace;
-import io.usagearchiver.Rival;
 import io.usagearchiver.StopReason;
 import io.usagearchiver.SweepFailedException;
 import io.usagearchiver.SweepResult;
 import io.usagearchiver.UsageDetails;
 import io.usagearchiver.testing.CapturedLog;
+import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
@@ -119,7 +119,8 @@ class RetryTest {
         });
 
         assertDrained(result, 100, 10);
-        assertThat(log.messages(Level.WARN, Retry.class)).anyMatch(m -> m.contains("statement has been closed"));
+        assertThat(log.messages(Level.WARN, "io.usagearchiver.Retry"))
+                .anyMatch(m -> m.contains("statement has been closed"));
     }
 
     @ParameterizedTest

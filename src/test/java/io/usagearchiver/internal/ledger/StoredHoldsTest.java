@@ -151,7 +151,7 @@ class StoredHoldsTest {
         Archiver archiver = rows.archiver(4).build();
         try (CapturedLog log = new CapturedLog()) {
             archiver.sweep();
-            assertThat(log.messages(Level.WARN, StoredHolds.class))
+            assertThat(log.messages(Level.WARN, "io.usagearchiver.StoredHolds"))
                     .containsExactly(
                             "Hold " + id + " keeps nothing: there is no table public.model_usage_detail; if it was"
                                     + " meant for public.model_usage_details, its rows are archived: correct it, or release it:"

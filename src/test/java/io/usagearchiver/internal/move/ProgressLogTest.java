@@ -36,7 +36,7 @@ class ProgressLogTest {
             progress.batchCommitted(progress(200_000, 130_000, null));
             progress.batchCommitted(progress(201_000, 189_999, null));
 
-            assertThat(log.messages(Level.INFO, ProgressLog.class))
+            assertThat(log.messages(Level.INFO, "io.usagearchiver.ProgressLog"))
                     .containsExactly(
                             "Sweep 7 of public.t: 100,000 rows moved (25 %), 1,666 rows/s, about 3 min left",
                             "Sweep 7 of public.t: 200,000 rows moved, 1,538 rows/s, oldest left 2024-02-29 23:59");

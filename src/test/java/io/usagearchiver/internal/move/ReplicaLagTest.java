@@ -89,7 +89,7 @@ class ReplicaLagTest {
                             .matches(
                                     "Sweep \\d+ of public.model_usage_details waits for replica replica_one, whose replay is"
                                             + " \\d+\\.\\d+ s behind: maxReplicaLag is 0\\.5 s"));
-            assertThat(log.messages(Level.INFO, Throttler.class))
+            assertThat(log.messages(Level.INFO, "io.usagearchiver.Pacing"))
                     .hasSameSizeAs(warnings(log))
                     .allSatisfy(
                             info -> assertThat(info)
@@ -226,7 +226,7 @@ class ReplicaLagTest {
     }
 
     private static List<String> warnings(CapturedLog log) {
-        return log.messages(Level.WARN, Throttler.class);
+        return log.messages(Level.WARN, "io.usagearchiver.Pacing");
     }
 
     private String moved() {
