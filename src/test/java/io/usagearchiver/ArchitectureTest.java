@@ -272,7 +272,7 @@ class ArchitectureTest {
                             name,
                             type.getSource()
                                     .flatMap(source -> source.getFileName())
-                                    .orElseThrow())
+                                    .orElse(type.getSimpleName()))
                     : SliceIdentifier.ignore();
         }
 
