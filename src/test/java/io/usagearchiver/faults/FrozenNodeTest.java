@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.usagearchiver.faults.Cluster.Node;
+import io.usagearchiver.testing.FaultServer;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
 import java.time.Duration;
