@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class SchemaCheck {
     private static final String PAIR_OF_ONES_OWN =
-            "a pair of code that is generated from these tables takes them (README, Other tables)";
+            "a pair of code that is generated from these tables takes them (docs/other-tables.md)";
 
     private final DSLContext tx;
     private final ArchivePair<?> pair;
