@@ -1,6 +1,9 @@
 package io.usagearchiver;
 
+import io.usagearchiver.internal.postgres.DurationRange;
 import java.time.Duration;
+import java.time.LocalDateTime;
+import java.time.temporal.ChronoUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,20 +58,20 @@ public record ArchiveSettings(
     /** The largest number of workers. */
     public static final int MAX_WORKERS = 16;
     /** The shortest duration that any setting takes. */
-    public static final Duration MIN_DURATION = Duration.ofMillis(1);
+    public static final Duration MIN_DURATION = DurationRange.MIN;
     /** The longest duration that any setting takes: PostgreSQL's timeouts end a little above it. */
-    public static final Duration MAX_DURATION = Duration.ofDays(2);
+    public static final Duration MAX_DURATION = DurationRange.MAX;
 
     /** Rejects values out of range. */
     public ArchiveSettings {
         requireRange("retentionMonths", retentionMonths, MIN_RETENTION_MONTHS, MAX_RETENTION_MONTHS);
         requireRange("batchSize", batchSize, MIN_BATCH_SIZE, MAX_BATCH_SIZE);
         requireRange("workers", workers, MIN_WORKERS, MAX_WORKERS);
-        requireRange("timeBudget", timeBudget);
-        requireRange("lockTimeout", lockTimeout);
-        requireRange("statementTimeout", statementTimeout);
-        requireRange("idleTransactionTimeout", idleTransactionTimeout);
-        requireRange("retryTimeout", retryTimeout);
+        DurationRange.require("timeBudget", timeBudget);
+        DurationRange.require("lockTimeout", lockTimeout);
+        DurationRange.require("statementTimeout", statementTimeout);
+        DurationRange.require("idleTransactionTimeout", idleTransactionTimeout);
+        DurationRange.require("retryTimeout", retryTimeout);
         if (lockTimeout.compareTo(statementTimeout) >= 0) {
             throw new IllegalArgumentException(
                     "lockTimeout = " + lockTimeout + ", statementTimeout = " + statementTimeout
@@ -181,19 +184,20 @@ public record ArchiveSettings(
                 newPace);
     }
 
+    /**
+     * The cutoff of a sweep or plan that begins {@code now}: the moment that lies the retention period before it, its day
+     * clamped to the month's end. Rows whose age is before it are expired.
+     *
+     * @param now naive UTC, as is the cutoff
+     */
+    public LocalDateTime cutoff(LocalDateTime now) {
+        return now.truncatedTo(ChronoUnit.MICROS).minusMonths(retentionMonths);
+    }
+
     private static void requireRange(String name, int value, int min, int max) {
         if (value < min || value > max) {
             throw new IllegalArgumentException(
                     name + " = " + value + ": must be a whole number from " + min + " to " + max);
-        }
-    }
-
-    static void requireRange(String name, @Nullable Duration value) {
-        if (value == null) {
-            return;
-        }
-        if (value.compareTo(MIN_DURATION) < 0 || value.compareTo(MAX_DURATION) > 0) {
-            throw new IllegalArgumentException(name + " = " + value + ": must be from 1 ms to 48 h");
         }
     }
 }

@@ -6,10 +6,7 @@ import io.usagearchiver.internal.jdbc.Session;
 import io.usagearchiver.internal.jdbc.TransactionLimits;
 import io.usagearchiver.internal.ledger.ActiveHolds;
 import io.usagearchiver.internal.ledger.HoldTable;
-import io.usagearchiver.internal.move.GuardedListener;
-import io.usagearchiver.internal.move.Move;
 import io.usagearchiver.internal.move.MoveRun;
-import io.usagearchiver.internal.move.ProgressLog;
 import io.usagearchiver.internal.move.Restore;
 import io.usagearchiver.internal.move.RunContext;
 import io.usagearchiver.internal.move.Sweep;
@@ -115,7 +112,7 @@ public final class Archiver {
      * @throws ArchiveException if there is no connection to be had
      */
     public SweepResult sweep(StopSignal stop) {
-        return run(new Sweep(pair, settings.retentionMonths()), stop);
+        return MoveRun.run(context, new Sweep(pair), connections, listeners, stop);
     }
 
     /**
@@ -143,7 +140,7 @@ public final class Archiver {
      */
     public RestoreResult restore(RowFilter filter, @Nullable LocalDateTime holdUntil, String reason, StopSignal stop) {
         Restore restoring = new Restore(pair, filter, holdUntil, reason, holdTable());
-        SweepResult counts = run(restoring, stop);
+        SweepResult counts = MoveRun.run(context, restoring, connections, listeners, stop);
         return new RestoreResult(counts, restoring.hold());
     }
 
@@ -173,23 +170,6 @@ public final class Archiver {
 
     private HoldTable holdTable() {
         return new HoldTable(pair, settings, context.node());
-    }
-
-    private SweepResult run(Move errand, StopSignal stop) {
-        List<SweepListener> all = new ArrayList<>();
-        all.add(new ProgressLog(errand.direction()));
-        all.addAll(listeners);
-        SweepListener listener = new GuardedListener(all);
-        try (Session session = Session.open(connections, settings, stop)) {
-            SweepResult result = new MoveRun(context, errand, session, listener).run();
-            listener.sweepEnded(result);
-            return result;
-        } catch (SweepStoppedException e) {
-            throw e;
-        } catch (ArchiveException e) {
-            listener.sweepFailed(table, e);
-            throw e;
-        }
     }
 
     private static String hostName() {

@@ -1,6 +1,6 @@
 package io.usagearchiver;
 
-import io.usagearchiver.internal.move.AdaptiveBatchSize;
+import io.usagearchiver.internal.postgres.DurationRange;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param runWindow when sweeps may run, or null for always. One that would begin outside ends at once, one that runs ends
  *     with {@link StopReason#OUTSIDE_WINDOW} between two batches
  * @param targetBatchTime how long a batch should take, or null for batches of {@link ArchiveSettings#batchSize()} rows. A
- *     sweep begins with {@value AdaptiveBatchSize#FIRST_ROWS} rows and goes as far up as {@code batchSize} and as far down as
- *     {@value AdaptiveBatchSize#MIN_ROWS}: after a batch that took too long to what would have taken the target time, after
+ *     sweep begins with 100 rows and goes as far up as {@code batchSize} and as far down as
+ *     10: after a batch that took too long to what would have taken the target time, after
  *     a full one that was faster likewise, but to no more than twice as many
  * @param maxReplicaLag how far the replay of a streaming replica may be behind before the sweep waits for it, or null to
  *     go on whatever they do. Needs the privileges of {@code pg_monitor}; where they are missing, nothing is swept.
@@ -38,9 +38,9 @@ public record Pace(
             throw new IllegalArgumentException(
                     "pauseShare = " + pauseShare + ": must be a number from 0 to " + MAX_PAUSE_SHARE);
         }
-        ArchiveSettings.requireRange("pause", pause);
-        ArchiveSettings.requireRange("targetBatchTime", targetBatchTime);
-        ArchiveSettings.requireRange("maxReplicaLag", maxReplicaLag);
+        DurationRange.require("pause", pause);
+        DurationRange.require("targetBatchTime", targetBatchTime);
+        DurationRange.require("maxReplicaLag", maxReplicaLag);
     }
 
     /** No pauses, at any time, batches of full size, whatever the replicas do. */
@@ -66,11 +66,5 @@ public record Pace(
     /** This pace with another limit for the lag of replicas, or with none. */
     public Pace withMaxReplicaLag(@Nullable Duration limit) {
         return new Pace(pause, pauseShare, runWindow, targetBatchTime, limit);
-    }
-
-    /** The pause after a batch that took so long. */
-    public Duration pauseAfter(Duration batch) {
-        Duration shared = Duration.ofNanos((long) (batch.toNanos() * pauseShare));
-        return pause == null || shared.compareTo(pause) > 0 ? shared : pause;
     }
 }

@@ -1,7 +1,5 @@
 package io.usagearchiver;
 
-import io.usagearchiver.internal.ledger.LedgerRow;
-import io.usagearchiver.internal.schema.Direction;
 import java.time.Duration;
 import java.time.LocalDateTime;
 import org.jspecify.annotations.Nullable;
@@ -49,12 +47,12 @@ public record PastSweep(
 
     /** Whether it is a sweep, and no restore. */
     public boolean archives() {
-        return direction.equals(Direction.ARCHIVE.name());
+        return direction.equals("ARCHIVE");
     }
 
     /** Whether it has not ended, as far as the ledger knows. */
     public boolean isRunning() {
-        return state.equals(LedgerRow.RUNNING);
+        return state.equals("RUNNING");
     }
 
     /** Rows that had to stay where they were, until somebody resolves them. */

@@ -5,7 +5,6 @@ import java.time.LocalTime;
 import java.time.temporal.ChronoUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The time of day, in UTC, in which sweeps may run: from its start up to, but without, its end. Where the end is not
@@ -53,19 +52,6 @@ public record RunWindow(LocalTime start, LocalTime end) {
     /** Whether a moment's time of day, in UTC, is within. */
     public boolean contains(LocalTime time) {
         return since(time).compareTo(length()) < 0;
-    }
-
-    /** How long it goes on from a moment within: zero outside, a day where it is never over. */
-    public Duration left(LocalTime time) {
-        return length().equals(DAY) ? DAY : contains(time) ? length().minus(since(time)) : Duration.ZERO;
-    }
-
-    /** What a sweep does outside of it, or null for a moment within. */
-    public @Nullable String outside(LocalTime time) {
-        return contains(time)
-                ? null
-                : "runWindow is " + this + " UTC, and it is " + time.truncatedTo(ChronoUnit.MINUTES)
-                        + ": a sweep that begins before " + start + " UTC ends OUTSIDE_WINDOW at once";
     }
 
     private Duration length() {

@@ -3,6 +3,7 @@ package io.usagearchiver;
 import static io.usagearchiver.generated.Tables.MODEL_USAGE_DETAILS;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;

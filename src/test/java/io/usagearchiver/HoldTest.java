@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.UsageRows;

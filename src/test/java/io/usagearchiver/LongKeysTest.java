@@ -2,6 +2,7 @@ package io.usagearchiver;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
 import java.io.IOException;

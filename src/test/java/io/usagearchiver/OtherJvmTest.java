@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagearchiver.cli.Main;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.WholeRun;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

@@ -6,25 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class PaceTest {
-    @ParameterizedTest
-    @CsvSource({
-        ", 0, PT1S, PT0S",
-        "PT0.2S, 0, PT1S, PT0.2S",
-        ", 0.5, PT1S, PT0.5S",
-        ", 2, PT1S, PT2S",
-        "PT0.2S, 0.5, PT1S, PT0.5S",
-        "PT0.2S, 0.5, PT0.1S, PT0.2S",
-        ", 100, PT48H, PT4800H",
-    })
-    void of_the_fixed_pause_and_the_share_of_the_batch_the_longer_counts(
-            Duration fixed, double share, Duration batch, Duration pause) {
-        assertThat(Pace.full().withPause(fixed, share).pauseAfter(batch)).isEqualTo(pause);
-    }
-
     @ParameterizedTest
     @ValueSource(doubles = {-0.001, 100.001, Double.NaN, Double.POSITIVE_INFINITY})
     void a_share_out_of_range_is_refused_by_name(double share) {

@@ -3,6 +3,7 @@ package io.usagearchiver;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;

@@ -36,7 +36,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SchemaCheckTest {
     private static final String PAIR_OF_ONES_OWN =
-            "a pair of code that is generated from these tables takes them (README, Other tables)";
+            "a pair of code that is generated from these tables takes them (docs/other-tables.md)";
 
     @AutoClose
     private final TestDatabase db = TestDatabase.create();

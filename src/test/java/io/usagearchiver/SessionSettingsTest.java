@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.WholeRun;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;

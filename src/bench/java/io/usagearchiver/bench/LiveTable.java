@@ -18,7 +18,7 @@ final class LiveTable implements Scenario {
     static final String SECONDS = "seconds for the sweep";
     static final String POINT_OPERATIONS = "Point operations";
 
-    /** Small batches, and after each a pause of nine times its time: the pace that the README gives for a busy table. */
+    /** Small batches, and after each a pause of nine times its time: the pace that docs/benchmark.md gives for a busy table. */
     static final Ours PACED = new Ours(
             "archiver, batch 200, paced",
             ArchiveSettings.defaults().withBatchSize(200).withPace(Pace.full().withPause(null, 9)),

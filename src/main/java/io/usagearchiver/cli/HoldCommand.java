@@ -2,7 +2,7 @@ package io.usagearchiver.cli;
 
 import io.usagearchiver.Hold;
 import io.usagearchiver.RowFilter;
-import io.usagearchiver.cli.report.RestoreReport;
+import io.usagearchiver.cli.report.HoldReport;
 import java.sql.SQLException;
 import java.time.LocalDateTime;
 import java.util.function.UnaryOperator;
@@ -56,7 +56,7 @@ final class HoldCommand extends ArchiverCommand {
                 context().environment(),
                 UnaryOperator.identity(),
                 archiver -> archiver.build().holds().hold(filter, end, reason));
-        print(RestoreReport.text(hold));
+        print(HoldReport.text(hold));
         return 0;
     }
 }

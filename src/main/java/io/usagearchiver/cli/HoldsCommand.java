@@ -1,7 +1,7 @@
 package io.usagearchiver.cli;
 
 import io.usagearchiver.Hold;
-import io.usagearchiver.cli.report.RestoreReport;
+import io.usagearchiver.cli.report.HoldReport;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -37,7 +37,7 @@ final class HoldsCommand extends ArchiverCommand {
                 .stream()
                 .filter(hold -> all || hold.active())
                 .toList();
-        print(json ? RestoreReport.json(holds) : RestoreReport.text(holds));
+        print(json ? HoldReport.json(holds) : HoldReport.text(holds));
         return 0;
     }
 }

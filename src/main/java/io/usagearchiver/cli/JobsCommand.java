@@ -2,7 +2,7 @@ package io.usagearchiver.cli;
 
 import io.usagearchiver.cli.config.BadSettingsException;
 import io.usagearchiver.cli.config.ConfigFile;
-import io.usagearchiver.cli.report.SweepReport;
+import io.usagearchiver.cli.report.Text;
 import io.usagearchiver.quartz.PluginSettings;
 import io.usagearchiver.quartz.StoredJob;
 import java.time.Instant;
@@ -97,13 +97,13 @@ final class JobsCommand extends ArchiverCommand {
         }
         List<List<String>> rows = new ArrayList<>(List.of(HEADINGS));
         jobs.forEach(job -> rows.add(cells(job, plugins)));
-        List<String> lines = SweepReport.table(rows, RIGHT);
+        List<String> lines = Text.table(rows, RIGHT);
         StringBuilder text = new StringBuilder();
         for (int i = 0; i < lines.size(); i++) {
-            SweepReport.line(text, "%s", lines.get(i));
+            Text.line(text, "%s", lines.get(i));
             String fault = i == 0 ? null : jobs.get(i - 1).fault();
             if (fault != null) {
-                SweepReport.line(text, "  %s", fault);
+                Text.line(text, "  %s", fault);
             }
         }
         return text.toString().stripTrailing();
@@ -124,7 +124,7 @@ final class JobsCommand extends ArchiverCommand {
     private static String text(@Nullable Instant firing) {
         return firing == null
                 ? "never"
-                : SweepReport.text(firing.truncatedTo(ChronoUnit.SECONDS)
+                : Text.moment(firing.truncatedTo(ChronoUnit.SECONDS)
                         .atOffset(ZoneOffset.UTC)
                         .toLocalDateTime());
     }

@@ -7,6 +7,7 @@ import io.usagearchiver.cli.config.BadSettingsException;
 import io.usagearchiver.cli.config.ConfigFile;
 import io.usagearchiver.cli.config.FileDataSource;
 import io.usagearchiver.cli.report.PlanReport;
+import io.usagearchiver.cli.report.VariableReport;
 import io.usagearchiver.quartz.PluginSettings;
 import java.sql.SQLException;
 import java.util.ArrayList;

@@ -1,7 +1,7 @@
 package io.usagearchiver.cli;
 
 import io.usagearchiver.Hold;
-import io.usagearchiver.cli.report.RestoreReport;
+import io.usagearchiver.cli.report.HoldReport;
 import java.sql.SQLException;
 import java.util.function.UnaryOperator;
 import org.quartz.SchedulerException;
@@ -33,7 +33,7 @@ final class ReleaseCommand extends ArchiverCommand {
                 context().environment(),
                 UnaryOperator.identity(),
                 archiver -> archiver.build().holds().release(id));
-        print(RestoreReport.text(hold));
+        print(HoldReport.text(hold));
         return 0;
     }
 }

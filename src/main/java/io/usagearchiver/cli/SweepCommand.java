@@ -9,6 +9,7 @@ import io.usagearchiver.cli.config.ConfigFile;
 import io.usagearchiver.cli.config.FileDataSource;
 import io.usagearchiver.cli.report.ProgressLine;
 import io.usagearchiver.cli.report.SweepReport;
+import io.usagearchiver.cli.report.VariableReport;
 import io.usagearchiver.quartz.PluginSettings;
 import java.sql.SQLException;
 import org.quartz.SchedulerException;

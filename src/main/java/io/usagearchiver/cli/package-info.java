@@ -1,4 +1,7 @@
-/** The command line: {@link io.usagearchiver.cli.Main}. */
+/**
+ * The command line: {@link io.usagearchiver.cli.Main} has the commands, a class each; read {@code SweepCommand} first, and {@code
+ * ArchiverCommand} for what they have in common.
+ */
 @NullMarked
 package io.usagearchiver.cli;
 

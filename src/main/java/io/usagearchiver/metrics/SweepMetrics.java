@@ -46,42 +46,42 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 public final class SweepMetrics implements SweepListener {
     /** Rows moved. */
-    public static final String ROWS_MOVED = "usage.archive.rows.moved";
+    public static final String ROWS_MOVED = MeterNames.ROWS_MOVED;
     /** Rows that had to stay hot. */
-    public static final String ROWS_KEPT_BACK = "usage.archive.rows.kept.back";
+    public static final String ROWS_KEPT_BACK = MeterNames.ROWS_KEPT_BACK;
     /** Transactions. */
-    public static final String BATCHES = "usage.archive.batches";
+    public static final String BATCHES = MeterNames.BATCHES;
     /** How long transactions took. */
-    public static final String BATCH_TIME = "usage.archive.batch.time";
+    public static final String BATCH_TIME = MeterNames.BATCH_TIME;
     /** Sweeps by their end. */
-    public static final String SWEEPS = "usage.archive.sweeps";
+    public static final String SWEEPS = MeterNames.SWEEPS;
     /** How long sweeps took. */
-    public static final String SWEEP_TIME = "usage.archive.sweep.time";
+    public static final String SWEEP_TIME = MeterNames.SWEEP_TIME;
     /** From the age up to which a sweep has come to the cutoff. */
-    public static final String BACKLOG_AGE = "usage.archive.backlog.age";
+    public static final String BACKLOG_AGE = MeterNames.BACKLOG_AGE;
     /** Whether a sweep runs. */
-    public static final String RUNNING = "usage.archive.running";
+    public static final String RUNNING = MeterNames.RUNNING;
     /** When a sweep last succeeded. */
-    public static final String LAST_SUCCESS = "usage.archive.last.success";
+    public static final String LAST_SUCCESS = MeterNames.LAST_SUCCESS;
     /** How long ago a sweep of any node last succeeded. */
-    public static final String LAST_SUCCESS_AGE = "usage.archive.last.success.age";
+    public static final String LAST_SUCCESS_AGE = MeterNames.LAST_SUCCESS_AGE;
     /** Rows that had to stay hot then. */
-    public static final String LAST_KEPT_BACK = "usage.archive.last.kept.back";
+    public static final String LAST_KEPT_BACK = MeterNames.LAST_KEPT_BACK;
     /** When the next sweep is to begin. */
-    public static final String NEXT_FIRING = "usage.archive.next.firing.timestamp";
+    public static final String NEXT_FIRING = MeterNames.NEXT_FIRING;
     /** Whether the archiver does its work. */
-    public static final String HEALTH = "usage.archive.health";
+    public static final String HEALTH = MeterNames.HEALTH;
 
     /** The tag of all meters: the hot table. */
-    public static final String TABLE = "table";
+    public static final String TABLE = MeterNames.TABLE;
     /** The tag of {@link #ROWS_KEPT_BACK}. */
-    public static final String REASON = "reason";
+    public static final String REASON = MeterNames.REASON;
     /** The tag of {@link #SWEEPS}. */
-    public static final String STOP_REASON = "stop.reason";
+    public static final String STOP_REASON = MeterNames.STOP_REASON;
     /** The tag of {@link #HEALTH}. */
-    public static final String STATUS = "status";
+    public static final String STATUS = MeterNames.STATUS;
     /** The value of {@link #STOP_REASON} for a sweep that the database did not allow. */
-    public static final String DISABLED = "DISABLED";
+    public static final String DISABLED = MeterNames.DISABLED;
 
     private final MeterRegistry registry;
     private final Map<String, TableMeters> tables = new ConcurrentHashMap<>();

@@ -53,47 +53,47 @@ final class TableMeters {
 
     TableMeters(MeterRegistry registry, String table) {
         this.registry = registry;
-        this.tags = Tags.of(SweepMetrics.TABLE, table);
-        this.rowsMoved = counter(SweepMetrics.ROWS_MOVED, "Rows moved into the archive", tags);
+        this.tags = Tags.of(MeterNames.TABLE, table);
+        this.rowsMoved = counter(MeterNames.ROWS_MOVED, "Rows moved into the archive", tags);
         this.conflicts = keptBack("conflict");
         this.rejected = keptBack("rejected");
-        this.batches = counter(SweepMetrics.BATCHES, "Transactions that moved rows", tags);
-        this.batchTime = timer(SweepMetrics.BATCH_TIME, "How long transactions took");
-        this.sweepTime = timer(SweepMetrics.SWEEP_TIME, "How long sweeps took");
-        gauge(SweepMetrics.RUNNING, "Whether a sweep runs on this node", null, meters -> meters.running);
+        this.batches = counter(MeterNames.BATCHES, "Transactions that moved rows", tags);
+        this.batchTime = timer(MeterNames.BATCH_TIME, "How long transactions took");
+        this.sweepTime = timer(MeterNames.SWEEP_TIME, "How long sweeps took");
+        gauge(MeterNames.RUNNING, "Whether a sweep runs on this node", null, meters -> meters.running);
         gauge(
-                SweepMetrics.BACKLOG_AGE,
+                MeterNames.BACKLOG_AGE,
                 "From the age up to which the last sweep has come to the cutoff, where it was this node's",
                 "seconds",
                 meters -> meters.backlogSeconds);
         gauge(
-                SweepMetrics.LAST_SUCCESS,
+                MeterNames.LAST_SUCCESS,
                 "When a sweep last came to its end on this node, since 1970",
                 "seconds",
                 meters -> meters.lastSuccess);
         gauge(
-                SweepMetrics.LAST_SUCCESS_AGE,
+                MeterNames.LAST_SUCCESS_AGE,
                 "How long ago a sweep last came to its end on any node",
                 "seconds",
                 TableMeters::successAge);
-        gauge(SweepMetrics.LAST_KEPT_BACK, "Rows that had to stay hot then", "rows", meters -> meters.keptBack);
+        gauge(MeterNames.LAST_KEPT_BACK, "Rows that had to stay hot then", "rows", meters -> meters.keptBack);
         gauge(
-                SweepMetrics.NEXT_FIRING,
+                MeterNames.NEXT_FIRING,
                 "When the job store has the next sweep, since 1970",
                 "seconds",
                 TableMeters::nextFiring);
         for (Health.Status one : Health.Status.values()) {
             gauge(
-                    SweepMetrics.HEALTH,
+                    MeterNames.HEALTH,
                     "Whether the archiver's health has come to this",
                     null,
-                    tags.and(SweepMetrics.STATUS, one.name()),
+                    tags.and(MeterNames.STATUS, one.name()),
                     meters -> meters.status() == one ? 1 : 0);
         }
         for (StopReason reason : StopReason.values()) {
             sweeps(reason.name());
         }
-        sweeps(SweepMetrics.DISABLED);
+        sweeps(MeterNames.DISABLED);
     }
 
     synchronized void started() {
@@ -212,13 +212,13 @@ final class TableMeters {
 
     private Counter keptBack(String reason) {
         return counter(
-                SweepMetrics.ROWS_KEPT_BACK,
+                MeterNames.ROWS_KEPT_BACK,
                 "Rows that had to stay in the hot table, in each sweep again",
-                tags.and(SweepMetrics.REASON, reason));
+                tags.and(MeterNames.REASON, reason));
     }
 
     private Counter sweeps(String reason) {
-        return counter(SweepMetrics.SWEEPS, "Sweeps by why they stopped", tags.and(SweepMetrics.STOP_REASON, reason));
+        return counter(MeterNames.SWEEPS, "Sweeps by why they stopped", tags.and(MeterNames.STOP_REASON, reason));
     }
 
     private Counter counter(String name, String description, Tags all) {

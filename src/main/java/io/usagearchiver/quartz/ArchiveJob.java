@@ -4,15 +4,10 @@ import io.usagearchiver.ArchiveException;
 import io.usagearchiver.Archiver;
 import io.usagearchiver.StopSignal;
 import io.usagearchiver.SweepStoppedException;
-import java.util.Map;
-import java.util.Set;
-import java.util.TreeMap;
 import org.quartz.DisallowConcurrentExecution;
 import org.quartz.InterruptableJob;
-import org.quartz.JobDataMap;
 import org.quartz.JobExecutionContext;
 import org.quartz.JobExecutionException;
-import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,12 +26,6 @@ import org.slf4j.LoggerFactory;
 @DisallowConcurrentExecution
 public final class ArchiveJob implements InterruptableJob {
     private static final Logger log = LoggerFactory.getLogger(ArchiveJob.class);
-
-    private static final Set<String> RECOVERY = Set.of(
-            Scheduler.FAILED_JOB_ORIGINAL_TRIGGER_NAME,
-            Scheduler.FAILED_JOB_ORIGINAL_TRIGGER_GROUP,
-            Scheduler.FAILED_JOB_ORIGINAL_TRIGGER_FIRETIME_IN_MILLISECONDS,
-            Scheduler.FAILED_JOB_ORIGINAL_TRIGGER_SCHEDULED_FIRETIME_IN_MILLISECONDS);
 
     private final StopSignal stop = new StopSignal();
 
@@ -70,7 +59,7 @@ public final class ArchiveJob implements InterruptableJob {
         String job = context.getJobDetail().getKey().getName();
         try {
             PluginSettings settings = PluginSettings.ofJob(
-                    strings(context.getMergedJobDataMap()), name -> "job data " + name + " of " + job);
+                    JobData.strings(context.getMergedJobDataMap()), name -> "job data " + name + " of " + job);
             SchedulerNode node = SchedulerNode.of(context.getScheduler());
             Archiver.Builder archiver = Archiver.builder(settings.pair(), node.connections(settings.dataSource()))
                     .settings(settings.archive())
@@ -94,18 +83,5 @@ public final class ArchiveJob implements InterruptableJob {
     @Override
     public void interrupt() {
         stop.request();
-    }
-
-    /** Without what Quartz adds where it runs the job of a dead node again. */
-    static Map<String, String> strings(JobDataMap data) {
-        Map<String, String> strings = new TreeMap<>();
-        data.forEach((name, value) -> {
-            if (!(value instanceof String string)) {
-                throw new IllegalArgumentException("job data " + name + " = " + value + ": must be a string");
-            }
-            strings.put(name, string);
-        });
-        strings.keySet().removeAll(RECOVERY);
-        return strings;
     }
 }

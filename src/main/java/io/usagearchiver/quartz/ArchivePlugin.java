@@ -58,82 +58,82 @@ public final class ArchivePlugin implements SchedulerPlugin {
 
     /** The name of the archiver's data source in this Quartz instance. Required. */
     public void setDataSource(@Nullable String value) {
-        set(PluginSettings.DATA_SOURCE, value);
+        set(SettingNames.DATA_SOURCE, value);
     }
 
     /** The class that supplies the pair of tables. Default {@code io.usagearchiver.UsageDetails}. */
     public void setPair(@Nullable String value) {
-        set(PluginSettings.PAIR, value);
+        set(SettingNames.PAIR, value);
     }
 
     /** The retention period in calendar months. Default 13. */
     public void setRetentionMonths(@Nullable String value) {
-        set(PluginSettings.RETENTION_MONTHS, value);
+        set(SettingNames.RETENTION_MONTHS, value);
     }
 
     /** When sweeps begin, in UTC: five fields of crontab, or six or seven of Quartz. Default {@code 0 3 * * *}. */
     public void setCron(@Nullable String value) {
-        set(PluginSettings.CRON, value);
+        set(SettingNames.CRON, value);
     }
 
     /** The most rows that a batch moves. Default 1000. */
     public void setBatchSize(@Nullable String value) {
-        set(PluginSettings.BATCH_SIZE, value);
+        set(SettingNames.BATCH_SIZE, value);
     }
 
     /** How many connections move rows at the same time. Default 1. */
     public void setWorkers(@Nullable String value) {
-        set(PluginSettings.WORKERS, value);
+        set(SettingNames.WORKERS, value);
     }
 
     /** How long a sweep may go on, such as {@code 2h}. Default: as long as it takes. */
     public void setTimeBudget(@Nullable String value) {
-        set(PluginSettings.TIME_BUDGET, value);
+        set(SettingNames.TIME_BUDGET, value);
     }
 
     /** How long a statement waits for a lock. Default {@code 5s}. */
     public void setLockTimeout(@Nullable String value) {
-        set(PluginSettings.LOCK_TIMEOUT, value);
+        set(SettingNames.LOCK_TIMEOUT, value);
     }
 
     /** How long a statement may run. Default {@code 60s}. */
     public void setStatementTimeout(@Nullable String value) {
-        set(PluginSettings.STATEMENT_TIMEOUT, value);
+        set(SettingNames.STATEMENT_TIMEOUT, value);
     }
 
     /** How long PostgreSQL lets a transaction of a frozen node live. Default {@code 10s}. */
     public void setIdleTransactionTimeout(@Nullable String value) {
-        set(PluginSettings.IDLE_TRANSACTION_TIMEOUT, value);
+        set(SettingNames.IDLE_TRANSACTION_TIMEOUT, value);
     }
 
     /** How long a sweep keeps trying after a transient fault. Default {@code 5m}. */
     public void setRetryTimeout(@Nullable String value) {
-        set(PluginSettings.RETRY_TIMEOUT, value);
+        set(SettingNames.RETRY_TIMEOUT, value);
     }
 
     /** The shortest pause between two batches, such as {@code 100ms}. Default: none. */
     public void setPause(@Nullable String value) {
-        set(PluginSettings.PAUSE, value);
+        set(SettingNames.PAUSE, value);
     }
 
     /** The shortest pause between two batches, as a share of the time of the one before, such as {@code 0.5}. Default 0. */
     public void setPauseShare(@Nullable String value) {
-        set(PluginSettings.PAUSE_SHARE, value);
+        set(SettingNames.PAUSE_SHARE, value);
     }
 
     /** When sweeps may run, in UTC, such as {@code 22:00-06:00}. Default: always. */
     public void setRunWindow(@Nullable String value) {
-        set(PluginSettings.RUN_WINDOW, value);
+        set(SettingNames.RUN_WINDOW, value);
     }
 
     /** How long a batch should take, such as {@code 200ms}: its size follows. Default: batches of {@code batchSize} rows. */
     public void setTargetBatchTime(@Nullable String value) {
-        set(PluginSettings.TARGET_BATCH_TIME, value);
+        set(SettingNames.TARGET_BATCH_TIME, value);
     }
 
     /** How far a replica may be behind before a sweep waits, such as {@code 10s}. Default: it never waits. */
     public void setMaxReplicaLag(@Nullable String value) {
-        set(PluginSettings.MAX_REPLICA_LAG, value);
+        set(SettingNames.MAX_REPLICA_LAG, value);
     }
 
     /**
@@ -141,7 +141,7 @@ public final class ArchivePlugin implements SchedulerPlugin {
      * {@code io.usagearchiver.metrics.SweepMetrics}. Default: none.
      */
     public void setListeners(@Nullable String value) {
-        set(PluginSettings.LISTENERS, value);
+        set(SettingNames.LISTENERS, value);
     }
 
     /** Quartz turns an empty value, and a reference to a property that is not there, into null. */
@@ -185,7 +185,7 @@ public final class ArchivePlugin implements SchedulerPlugin {
     }
 
     private void addListeners(String name, Scheduler scheduler) throws SchedulerException {
-        String classes = properties.get(PluginSettings.LISTENERS);
+        String classes = properties.get(SettingNames.LISTENERS);
         if (classes == null) {
             return;
         }
@@ -195,7 +195,7 @@ public final class ArchivePlugin implements SchedulerPlugin {
             }
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(
-                    "org.quartz.plugin." + name + "." + PluginSettings.LISTENERS + " = '" + classes + "': "
+                    "org.quartz.plugin." + name + "." + SettingNames.LISTENERS + " = '" + classes + "': "
                             + e.getMessage(),
                     e);
         }

@@ -26,9 +26,6 @@ import org.slf4j.LoggerFactory;
  * is fine.
  */
 final class ArchiveSchedule {
-    /** The group of the jobs and triggers of all archivers. */
-    static final String GROUP = "usage-archiver";
-
     private static final String UNIQUE_VIOLATION = "23505";
     private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.quartz.ArchivePlugin");
 
@@ -41,14 +38,10 @@ final class ArchiveSchedule {
     ArchiveSchedule(Scheduler scheduler, String pluginName, PluginSettings settings) {
         this.scheduler = scheduler;
         this.settings = settings;
-        this.job = new JobKey(pluginName, GROUP);
-        this.cron = cron(pluginName);
-        this.startup = new TriggerKey(pluginName + ".startup", GROUP);
-    }
-
-    /** The trigger of an archiver's schedule. */
-    static TriggerKey cron(String pluginName) {
-        return new TriggerKey(pluginName + ".cron", GROUP);
+        ArchiverKeys keys = ArchiverKeys.of(pluginName);
+        this.job = keys.job();
+        this.cron = keys.cron();
+        this.startup = keys.startup();
     }
 
     /** Stores the job with this node's settings, and its triggers where they are missing, different or broken. */

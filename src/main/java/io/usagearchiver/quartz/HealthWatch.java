@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
 import org.slf4j.Logger;
@@ -26,15 +27,20 @@ final class HealthWatch {
     private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.quartz.ArchivePlugin");
 
     private final Scheduler scheduler;
-    private final SchedulerNode node;
+    private final Supplier<Map<String, NodeHealth>> archivers;
     private final Thread thread = new Thread(this::watch, "usage-archiver-health");
     private final CountDownLatch shutdown = new CountDownLatch(1);
     private final Map<String, Health.Status> logged = new HashMap<>();
     private final Set<SweepListener> failed = Collections.newSetFromMap(new IdentityHashMap<>());
 
-    HealthWatch(Scheduler scheduler, SchedulerNode node) {
+    /**
+     * The watch of a scheduler's archivers.
+     *
+     * @param archivers those of this node, by the names of their plugins
+     */
+    HealthWatch(Scheduler scheduler, Supplier<Map<String, NodeHealth>> archivers) {
         this.scheduler = scheduler;
-        this.node = node;
+        this.archivers = archivers;
     }
 
     void start() {
@@ -55,25 +61,22 @@ final class HealthWatch {
     private void watch() {
         try {
             do {
-                for (Map.Entry<String, PluginSettings> archiver :
-                        node.archivers().entrySet()) {
-                    look(archiver.getKey(), archiver.getValue().table());
-                }
+                archivers.get().forEach(this::look);
             } while (!shutdown.await(INTERVAL.toMillis(), TimeUnit.MILLISECONDS));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
     }
 
-    private void look(String name, String table) {
+    private void look(String name, NodeHealth archiver) {
         try {
-            Health health = node.health(name).read(scheduler, Clock.systemUTC());
+            Health health = archiver.read(scheduler, Clock.systemUTC());
             if (shutdown.getCount() == 0) {
                 return;
             }
             tell(name, health);
             for (SweepListener listener : SweepListeners.of(scheduler, name)) {
-                tell(listener, table, name, health);
+                tell(listener, archiver.table(), name, health);
             }
         } catch (SchedulerException | RuntimeException | LinkageError e) {
             log.warn("Archiver {}: its health could not be told", name, e);

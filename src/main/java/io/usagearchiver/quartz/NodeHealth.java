@@ -2,6 +2,7 @@ package io.usagearchiver.quartz;
 
 import io.usagearchiver.ArchiveException;
 import io.usagearchiver.Archiver;
+import io.usagearchiver.ConnectionSource;
 import io.usagearchiver.Health;
 import io.usagearchiver.RunWindow;
 import io.usagearchiver.SchemaDriftException;
@@ -13,6 +14,7 @@ import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.Date;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.quartz.CronScheduleBuilder;
 import org.quartz.JobDetail;
@@ -39,16 +41,22 @@ final class NodeHealth implements SweepListener {
     private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.quartz.ArchivePlugin");
 
     private final PluginSettings settings;
-    private final SchedulerNode node;
+    private final Supplier<ConnectionSource> connections;
     private final JobKey job;
     private final TriggerKey cron;
     private volatile @Nullable Fault fault;
 
-    NodeHealth(String name, PluginSettings settings, SchedulerNode node) {
+    NodeHealth(String name, PluginSettings settings, Supplier<ConnectionSource> connections) {
         this.settings = settings;
-        this.node = node;
-        this.job = new JobKey(name, ArchiveSchedule.GROUP);
-        this.cron = ArchiveSchedule.cron(name);
+        this.connections = connections;
+        ArchiverKeys keys = ArchiverKeys.of(name);
+        this.job = keys.job();
+        this.cron = keys.cron();
+    }
+
+    /** The hot table, as sweeps name it. */
+    String table() {
+        return settings.table();
     }
 
     /** A sweep that could not write down that it failed. */
@@ -66,7 +74,7 @@ final class NodeHealth implements SweepListener {
     synchronized Health read(Scheduler scheduler, Clock clock) {
         Health health;
         try {
-            health = Archiver.builder(settings.pair(), node.connections(settings.dataSource()))
+            health = Archiver.builder(settings.pair(), connections.get())
                     .settings(settings.archive())
                     .build()
                     .health();
@@ -130,7 +138,7 @@ final class NodeHealth implements SweepListener {
         PluginSettings known = settings;
         if (stored != null) {
             try {
-                known = PluginSettings.ofJob(ArchiveJob.strings(stored.getJobDataMap()), name -> "job data " + name);
+                known = PluginSettings.ofJob(JobData.strings(stored.getJobDataMap()), name -> "job data " + name);
             } catch (IllegalArgumentException e) {
                 log.debug("Could not read the settings of job {}", job, e);
             }

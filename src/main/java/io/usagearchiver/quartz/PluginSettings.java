@@ -32,58 +32,39 @@ public record PluginSettings(
         String dataSource, String pairClass, ArchivePair<?> pair, CronSchedule schedule, ArchiveSettings archive) {
 
     /** The environment variable for {@code retentionMonths}. */
-    public static final String OWN_RETENTION_MONTHS_VARIABLE = "USAGE_ARCHIVER_RETENTION_MONTHS";
+    public static final String OWN_RETENTION_MONTHS_VARIABLE = SettingNames.OWN_RETENTION_MONTHS_VARIABLE;
     /** The environment variable for {@code cron}. */
-    public static final String OWN_CRON_VARIABLE = "USAGE_ARCHIVER_CRON";
+    public static final String OWN_CRON_VARIABLE = SettingNames.OWN_CRON_VARIABLE;
     /** The environment variable for {@code batchSize}. */
-    public static final String OWN_BATCH_SIZE_VARIABLE = "USAGE_ARCHIVER_BATCH_SIZE";
+    public static final String OWN_BATCH_SIZE_VARIABLE = SettingNames.OWN_BATCH_SIZE_VARIABLE;
     /** The environment variable for {@code retentionMonths} of GPUStack's archiver, which counts where ours is not set. */
-    public static final String RETENTION_MONTHS_VARIABLE = "GPUSTACK_USAGE_DETAILS_RETENTION_MONTHS";
+    public static final String RETENTION_MONTHS_VARIABLE = SettingNames.RETENTION_MONTHS_VARIABLE;
     /** The environment variable for {@code cron} of GPUStack's archiver, which counts where ours is not set. */
-    public static final String CRON_VARIABLE = "GPUSTACK_USAGE_DETAILS_ARCHIVE_CRON";
+    public static final String CRON_VARIABLE = SettingNames.CRON_VARIABLE;
     /** The environment variable for {@code batchSize} of GPUStack's archiver, which counts where ours is not set. */
-    public static final String BATCH_SIZE_VARIABLE = "GPUSTACK_USAGE_DETAILS_ARCHIVE_BATCH_SIZE";
+    public static final String BATCH_SIZE_VARIABLE = SettingNames.BATCH_SIZE_VARIABLE;
     /** When sweeps begin unless something else is set: daily at 03:00 UTC. */
     public static final String DEFAULT_CRON = "0 3 * * *";
 
-    static final String DATA_SOURCE = "dataSource";
-    static final String PAIR = "pair";
-    static final String RETENTION_MONTHS = "retentionMonths";
-    static final String CRON = "cron";
-    static final String BATCH_SIZE = "batchSize";
-    static final String WORKERS = "workers";
-    static final String TIME_BUDGET = "timeBudget";
-    static final String LOCK_TIMEOUT = "lockTimeout";
-    static final String STATEMENT_TIMEOUT = "statementTimeout";
-    static final String IDLE_TRANSACTION_TIMEOUT = "idleTransactionTimeout";
-    static final String RETRY_TIMEOUT = "retryTimeout";
-    static final String PAUSE = "pause";
-    static final String PAUSE_SHARE = "pauseShare";
-    static final String RUN_WINDOW = "runWindow";
-    static final String TARGET_BATCH_TIME = "targetBatchTime";
-    static final String MAX_REPLICA_LAG = "maxReplicaLag";
-    /** Of the node, not of the job: {@link ArchivePlugin} reads it, and the job store never has it. */
-    static final String LISTENERS = "listeners";
-
     /** The names of all properties. */
     public static final List<String> NAMES = List.of(
-            DATA_SOURCE,
-            PAIR,
-            RETENTION_MONTHS,
-            CRON,
-            BATCH_SIZE,
-            WORKERS,
-            TIME_BUDGET,
-            LOCK_TIMEOUT,
-            STATEMENT_TIMEOUT,
-            IDLE_TRANSACTION_TIMEOUT,
-            RETRY_TIMEOUT,
-            PAUSE,
-            PAUSE_SHARE,
-            RUN_WINDOW,
-            TARGET_BATCH_TIME,
-            MAX_REPLICA_LAG,
-            LISTENERS);
+            SettingNames.DATA_SOURCE,
+            SettingNames.PAIR,
+            SettingNames.RETENTION_MONTHS,
+            SettingNames.CRON,
+            SettingNames.BATCH_SIZE,
+            SettingNames.WORKERS,
+            SettingNames.TIME_BUDGET,
+            SettingNames.LOCK_TIMEOUT,
+            SettingNames.STATEMENT_TIMEOUT,
+            SettingNames.IDLE_TRANSACTION_TIMEOUT,
+            SettingNames.RETRY_TIMEOUT,
+            SettingNames.PAUSE,
+            SettingNames.PAUSE_SHARE,
+            SettingNames.RUN_WINDOW,
+            SettingNames.TARGET_BATCH_TIME,
+            SettingNames.MAX_REPLICA_LAG,
+            SettingNames.LISTENERS);
 
     /**
      * Parses the settings.
@@ -99,15 +80,15 @@ public record PluginSettings(
             Function<String, @Nullable String> environment) {
         requireKnown(properties, origin, NAMES);
         SettingReader reader = new SettingReader(properties, origin, environment);
-        String dataSource =
-                reader.text(DATA_SOURCE, false).require("the name of a data source of this Quartz instance");
-        String pairClass = reader.text(PAIR, false).orElse(UsageDetails.class.getName());
+        String dataSource = reader.text(SettingNames.DATA_SOURCE, false)
+                .require("the name of a data source of this Quartz instance");
+        String pairClass = reader.text(SettingNames.PAIR, false).orElse(UsageDetails.class.getName());
         ArchivePair<?> shippedPair = shippedPair();
-        ArchivePair<?> pair = reader.text(PAIR, false).parse(shippedPair, ClassNames::pair);
+        ArchivePair<?> pair = reader.text(SettingNames.PAIR, false).parse(shippedPair, ClassNames::pair);
         boolean shipped = pair == shippedPair;
         ArchiveSettings defaults = ArchiveSettings.defaults();
-        SettingReader.Setting lock = reader.text(LOCK_TIMEOUT, false);
-        SettingReader.Setting statement = reader.text(STATEMENT_TIMEOUT, false);
+        SettingReader.Setting lock = reader.text(SettingNames.LOCK_TIMEOUT, false);
+        SettingReader.Setting statement = reader.text(SettingNames.STATEMENT_TIMEOUT, false);
         Duration lockTimeout = lock.parse(defaults.lockTimeout(), SettingText::duration);
         Duration statementTimeout = statement.parse(defaults.statementTimeout(), SettingText::duration);
         if (lockTimeout.compareTo(statementTimeout) >= 0) {
@@ -119,30 +100,32 @@ public record PluginSettings(
                 dataSource,
                 pairClass,
                 pair,
-                reader.text(CRON, shipped).parse(CronSchedule.parse(DEFAULT_CRON), CronSchedule::parse),
+                reader.text(SettingNames.CRON, shipped).parse(CronSchedule.parse(DEFAULT_CRON), CronSchedule::parse),
                 new ArchiveSettings(
-                        reader.text(RETENTION_MONTHS, shipped)
+                        reader.text(SettingNames.RETENTION_MONTHS, shipped)
                                 .parse(
                                         defaults.retentionMonths(),
                                         SettingText.wholeNumber(
                                                 ArchiveSettings.MIN_RETENTION_MONTHS,
                                                 ArchiveSettings.MAX_RETENTION_MONTHS)),
-                        reader.text(BATCH_SIZE, shipped)
+                        reader.text(SettingNames.BATCH_SIZE, shipped)
                                 .parse(
                                         defaults.batchSize(),
                                         SettingText.wholeNumber(
                                                 ArchiveSettings.MIN_BATCH_SIZE, ArchiveSettings.MAX_BATCH_SIZE)),
-                        reader.text(WORKERS, false)
+                        reader.text(SettingNames.WORKERS, false)
                                 .parse(
                                         defaults.workers(),
                                         SettingText.wholeNumber(
                                                 ArchiveSettings.MIN_WORKERS, ArchiveSettings.MAX_WORKERS)),
-                        reader.text(TIME_BUDGET, false).parse(defaults.timeBudget(), SettingText::duration),
+                        reader.text(SettingNames.TIME_BUDGET, false)
+                                .parse(defaults.timeBudget(), SettingText::duration),
                         lockTimeout,
                         statementTimeout,
-                        reader.text(IDLE_TRANSACTION_TIMEOUT, false)
+                        reader.text(SettingNames.IDLE_TRANSACTION_TIMEOUT, false)
                                 .parse(defaults.idleTransactionTimeout(), SettingText::duration),
-                        reader.text(RETRY_TIMEOUT, false).parse(defaults.retryTimeout(), SettingText::duration),
+                        reader.text(SettingNames.RETRY_TIMEOUT, false)
+                                .parse(defaults.retryTimeout(), SettingText::duration),
                         pace(reader)));
     }
 
@@ -151,7 +134,9 @@ public record PluginSettings(
         requireKnown(
                 data,
                 origin,
-                NAMES.stream().filter(name -> !name.equals(LISTENERS)).toList());
+                NAMES.stream()
+                        .filter(name -> !name.equals(SettingNames.LISTENERS))
+                        .toList());
         return parse(data, origin, variable -> null);
     }
 
@@ -183,51 +168,51 @@ public record PluginSettings(
     private static Pace pace(SettingReader reader) {
         Pace full = Pace.full();
         return new Pace(
-                reader.text(PAUSE, false).parse(full.pause(), SettingText::duration),
-                reader.text(PAUSE_SHARE, false).parse(full.pauseShare(), SettingText::share),
-                reader.text(RUN_WINDOW, false).parse(full.runWindow(), RunWindow::parse),
-                reader.text(TARGET_BATCH_TIME, false).parse(full.targetBatchTime(), SettingText::duration),
-                reader.text(MAX_REPLICA_LAG, false).parse(full.maxReplicaLag(), SettingText::duration));
+                reader.text(SettingNames.PAUSE, false).parse(full.pause(), SettingText::duration),
+                reader.text(SettingNames.PAUSE_SHARE, false).parse(full.pauseShare(), SettingText::share),
+                reader.text(SettingNames.RUN_WINDOW, false).parse(full.runWindow(), RunWindow::parse),
+                reader.text(SettingNames.TARGET_BATCH_TIME, false).parse(full.targetBatchTime(), SettingText::duration),
+                reader.text(SettingNames.MAX_REPLICA_LAG, false).parse(full.maxReplicaLag(), SettingText::duration));
     }
 
     /** All settings as text: {@link #parse} of it gives equal settings whatever the environment is. */
     public Map<String, String> toProperties() {
         Map<String, String> properties = new LinkedHashMap<>();
-        properties.put(DATA_SOURCE, dataSource);
-        properties.put(PAIR, pairClass);
-        properties.put(RETENTION_MONTHS, String.valueOf(archive.retentionMonths()));
-        properties.put(CRON, schedule.text());
-        properties.put(BATCH_SIZE, String.valueOf(archive.batchSize()));
+        properties.put(SettingNames.DATA_SOURCE, dataSource);
+        properties.put(SettingNames.PAIR, pairClass);
+        properties.put(SettingNames.RETENTION_MONTHS, String.valueOf(archive.retentionMonths()));
+        properties.put(SettingNames.CRON, schedule.text());
+        properties.put(SettingNames.BATCH_SIZE, String.valueOf(archive.batchSize()));
         if (archive.workers() != ArchiveSettings.DEFAULT_WORKERS) {
             // The archiver of an older node refuses what it does not know.
-            properties.put(WORKERS, String.valueOf(archive.workers()));
+            properties.put(SettingNames.WORKERS, String.valueOf(archive.workers()));
         }
         if (archive.timeBudget() != null) {
-            properties.put(TIME_BUDGET, SettingText.text(archive.timeBudget()));
+            properties.put(SettingNames.TIME_BUDGET, SettingText.text(archive.timeBudget()));
         }
-        properties.put(LOCK_TIMEOUT, SettingText.text(archive.lockTimeout()));
-        properties.put(STATEMENT_TIMEOUT, SettingText.text(archive.statementTimeout()));
-        properties.put(IDLE_TRANSACTION_TIMEOUT, SettingText.text(archive.idleTransactionTimeout()));
-        properties.put(RETRY_TIMEOUT, SettingText.text(archive.retryTimeout()));
+        properties.put(SettingNames.LOCK_TIMEOUT, SettingText.text(archive.lockTimeout()));
+        properties.put(SettingNames.STATEMENT_TIMEOUT, SettingText.text(archive.statementTimeout()));
+        properties.put(SettingNames.IDLE_TRANSACTION_TIMEOUT, SettingText.text(archive.idleTransactionTimeout()));
+        properties.put(SettingNames.RETRY_TIMEOUT, SettingText.text(archive.retryTimeout()));
         Pace pace = archive.pace();
         if (pace.pause() != null) {
-            properties.put(PAUSE, SettingText.text(pace.pause()));
+            properties.put(SettingNames.PAUSE, SettingText.text(pace.pause()));
         }
         if (pace.pauseShare() > 0) {
             properties.put(
-                    PAUSE_SHARE,
+                    SettingNames.PAUSE_SHARE,
                     new BigDecimal(String.valueOf(pace.pauseShare()))
                             .stripTrailingZeros()
                             .toPlainString());
         }
         if (pace.runWindow() != null) {
-            properties.put(RUN_WINDOW, pace.runWindow().toString());
+            properties.put(SettingNames.RUN_WINDOW, pace.runWindow().toString());
         }
         if (pace.targetBatchTime() != null) {
-            properties.put(TARGET_BATCH_TIME, SettingText.text(pace.targetBatchTime()));
+            properties.put(SettingNames.TARGET_BATCH_TIME, SettingText.text(pace.targetBatchTime()));
         }
         if (pace.maxReplicaLag() != null) {
-            properties.put(MAX_REPLICA_LAG, SettingText.text(pace.maxReplicaLag()));
+            properties.put(SettingNames.MAX_REPLICA_LAG, SettingText.text(pace.maxReplicaLag()));
         }
         return properties;
     }

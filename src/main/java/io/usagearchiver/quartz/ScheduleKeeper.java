@@ -9,7 +9,6 @@ import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
-import org.quartz.JobKey;
 import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
 import org.slf4j.Logger;
@@ -50,11 +49,7 @@ final class ScheduleKeeper {
         this.every = every;
         this.schedule = new ArchiveSchedule(scheduler, name, settings);
         this.stuck = new StuckTriggers(
-                scheduler,
-                new JobKey(name, ArchiveSchedule.GROUP),
-                node.firings(),
-                every,
-                StuckTriggers.LOOKS_AT_WAITING);
+                scheduler, ArchiverKeys.of(name).job(), node.firings(), every, StuckTriggers.LOOKS_AT_WAITING);
         this.thread = new Thread(this::keep, "usage-archiver-" + name);
     }
 

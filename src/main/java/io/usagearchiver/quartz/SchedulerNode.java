@@ -32,7 +32,7 @@ final class SchedulerNode extends SchedulerListenerSupport {
     private final String scheduler;
     private final HealthWatch watch;
     private final Map<String, PluginSettings> archivers = new LinkedHashMap<>();
-    private final Map<String, NodeHealth> health = new HashMap<>();
+    private final Map<String, NodeHealth> health = new LinkedHashMap<>();
     private final Map<String, BoundDataSource> dataSources = new HashMap<>();
     private final Set<StopSignal> sweeps = new HashSet<>();
     private final Firings firings = new Firings();
@@ -41,7 +41,7 @@ final class SchedulerNode extends SchedulerListenerSupport {
 
     private SchedulerNode(Scheduler scheduler) throws SchedulerException {
         this.scheduler = scheduler.getSchedulerName();
-        this.watch = new HealthWatch(scheduler, this);
+        this.watch = new HealthWatch(scheduler, this::health);
     }
 
     /** The node of a scheduler in this JVM. */
@@ -81,7 +81,7 @@ final class SchedulerNode extends SchedulerListenerSupport {
             bind(settings.dataSource());
         }
         archivers.put(name, settings);
-        health.put(name, new NodeHealth(name, settings, this));
+        health.put(name, new NodeHealth(name, settings, () -> connections(settings.dataSource())));
     }
 
     /**
@@ -96,6 +96,10 @@ final class SchedulerNode extends SchedulerListenerSupport {
                     + (archivers.isEmpty() ? "none" : String.join(", ", archivers.keySet())));
         }
         return known;
+    }
+
+    private synchronized Map<String, NodeHealth> health() {
+        return new LinkedHashMap<>(health);
     }
 
     private static void requireSameRetention(

@@ -14,7 +14,7 @@ record SettingReader(
         if (property != null) {
             return new Setting(origin.apply(name), property.strip());
         }
-        String variable = orVariable ? Variables.of(name, environment) : null;
+        String variable = orVariable ? SettingNames.variable(name, environment) : null;
         String value = variable == null ? null : environment.apply(variable);
         return value == null
                 ? new Setting(origin.apply(name), null)

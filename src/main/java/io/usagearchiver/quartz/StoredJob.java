@@ -33,7 +33,7 @@ public record StoredJob(
         @Nullable Instant nextFiring) {
 
     /** The group of the plugins' jobs. */
-    public static final String GROUP = ArchiveSchedule.GROUP;
+    public static final String GROUP = ArchiverKeys.GROUP;
 
     private static final Logger log = LoggerFactory.getLogger(StoredJob.class);
 
@@ -82,7 +82,7 @@ public record StoredJob(
                 .map(Date::toInstant)
                 .orElse(null);
         try {
-            Map<String, String> data = ArchiveJob.strings(job.getJobDataMap());
+            Map<String, String> data = JobData.strings(job.getJobDataMap());
             return new StoredJob(job.getKey(), PluginSettings.ofJob(data, name -> "job data " + name), null, next);
         } catch (IllegalArgumentException e) {
             return new StoredJob(job.getKey(), null, e.getMessage(), next);

@@ -18,23 +18,7 @@ public final class Variables {
     /** Ten years. Who keeps rows for longer than that rather means to archive none. */
     private static final int LONG_RETENTION_MONTHS = 120;
 
-    private static final Map<String, List<String>> OF_SETTINGS = Map.of(
-            PluginSettings.RETENTION_MONTHS,
-            List.of(PluginSettings.OWN_RETENTION_MONTHS_VARIABLE, PluginSettings.RETENTION_MONTHS_VARIABLE),
-            PluginSettings.CRON,
-            List.of(PluginSettings.OWN_CRON_VARIABLE, PluginSettings.CRON_VARIABLE),
-            PluginSettings.BATCH_SIZE,
-            List.of(PluginSettings.OWN_BATCH_SIZE_VARIABLE, PluginSettings.BATCH_SIZE_VARIABLE));
-
     private Variables() {}
-
-    /** The variable that a setting without a property is taken from, or null if none is set. */
-    static @Nullable String of(String setting, Function<String, @Nullable String> environment) {
-        return OF_SETTINGS.getOrDefault(setting, List.of()).stream()
-                .filter(variable -> environment.apply(variable) != null)
-                .findFirst()
-                .orElse(null);
-    }
 
     /**
      * Which settings come from the environment.
@@ -47,8 +31,8 @@ public final class Variables {
             PluginSettings settings, Set<String> properties, Function<String, @Nullable String> environment) {
         Map<String, String> used = new TreeMap<>();
         if (settings.pair() == UsageDetails.PAIR) {
-            for (String setting : OF_SETTINGS.keySet()) {
-                String variable = of(setting, environment);
+            for (String setting : SettingNames.WITH_VARIABLES.keySet()) {
+                String variable = SettingNames.variable(setting, environment);
                 if (variable != null && !properties.contains(setting)) {
                     used.put(setting, variable);
                 }
@@ -65,21 +49,21 @@ public final class Variables {
     public static List<String> warnings(PluginSettings settings, Map<String, String> used) {
         List<String> warnings = new ArrayList<>();
         int months = settings.archive().retentionMonths();
-        if (PluginSettings.RETENTION_MONTHS_VARIABLE.equals(used.get(PluginSettings.RETENTION_MONTHS))
+        if (SettingNames.RETENTION_MONTHS_VARIABLE.equals(used.get(SettingNames.RETENTION_MONTHS))
                 && months > LONG_RETENTION_MONTHS) {
             warnings.add("retentionMonths is " + months + ", from the environment variable "
-                    + PluginSettings.RETENTION_MONTHS_VARIABLE
+                    + SettingNames.RETENTION_MONTHS_VARIABLE
                     + ": rows that are younger stay hot. If that is to switch"
                     + " GPUStack's own archiver off, set the property retentionMonths or the environment variable "
-                    + PluginSettings.OWN_RETENTION_MONTHS_VARIABLE + " as well, which go before it");
+                    + SettingNames.OWN_RETENTION_MONTHS_VARIABLE + " as well, which go before it");
         }
-        if (PluginSettings.CRON_VARIABLE.equals(used.get(PluginSettings.CRON))
+        if (SettingNames.CRON_VARIABLE.equals(used.get(SettingNames.CRON))
                 && settings.schedule().numbersDaysOfTheWeek()) {
             warnings.add("cron is '" + settings.schedule().text() + "', from the environment variable "
-                    + PluginSettings.CRON_VARIABLE
+                    + SettingNames.CRON_VARIABLE
                     + ": days of the week are numbered from Sunday on here, but from Monday"
                     + " on in GPUStack. Name them, such as MON, or set the property cron or the environment variable "
-                    + PluginSettings.OWN_CRON_VARIABLE + ", which go before it");
+                    + SettingNames.OWN_CRON_VARIABLE + ", which go before it");
         }
         return warnings;
     }

@@ -45,6 +45,22 @@ class UsageTest {
                         "COMMAND --help");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"README.md", "docs/command-line.md"})
+    void the_table_of_commands_on_a_page_has_each_of_them(String page) throws IOException {
+        assertThat(Files.readString(Path.of(page)).lines().filter(line -> line.startsWith("| `")))
+                .flatExtracting(line -> List.of(line.split(" \\| ")[0]
+                        .replaceAll("[|`]| --config FILE", "")
+                        .strip()
+                        .split(", ")))
+                .containsAll(CommandRun.of("--help")
+                        .out()
+                        .lines()
+                        .filter(line -> line.matches("  [a-z]+ .*"))
+                        .map(line -> line.strip().split(" ")[0])
+                        .toList());
+    }
+
     @Test
     void without_a_command_there_is_help_and_exit_code_2() {
         CommandRun run = CommandRun.of();

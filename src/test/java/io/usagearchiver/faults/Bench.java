@@ -3,6 +3,7 @@ package io.usagearchiver.faults;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.usagearchiver.testing.FaultServer;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;

@@ -2,6 +2,7 @@ package io.usagearchiver.faults;
 
 import static org.awaitility.Awaitility.await;
 
+import io.usagearchiver.testing.FaultServer;
 import io.usagearchiver.testing.NodeProcess;
 import io.usagearchiver.testing.SampleConfig;
 import io.usagearchiver.testing.TestDatabase;

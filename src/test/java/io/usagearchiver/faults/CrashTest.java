@@ -10,6 +10,7 @@ import io.usagearchiver.SweepListener;
 import io.usagearchiver.SweepProgress;
 import io.usagearchiver.SweepResult;
 import io.usagearchiver.UsageDetails;
+import io.usagearchiver.testing.FaultServer;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.DriverManager;
 import java.time.Duration;

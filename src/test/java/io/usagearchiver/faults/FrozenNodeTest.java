@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.usagearchiver.faults.Cluster.Node;
+import io.usagearchiver.testing.FaultServer;
+import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
 import java.time.Duration;
@@ -24,12 +26,13 @@ class FrozenNodeTest {
     private static final FaultServer server = new FaultServer();
 
     @ParameterizedTest
-    @CsvSource({"BETWEEN_BATCHES, 10", "ROWS_LOCKED, 2", "COUNTED, 10"})
+    @CsvSource({"BETWEEN_BATCHES, 10, false", "ROWS_LOCKED, 2, true", "COUNTED, 10, true", "COUNTED, 10, false"})
     void a_frozen_node_is_superseded_holds_nobody_up_and_moves_nothing_when_it_thaws(
-            Moment moment, int idleTransactionSeconds) throws Exception {
+            Moment moment, int idleTransactionSeconds, boolean slow) throws Exception {
         Map<String, String> settings =
                 Map.of("batchSize", "5", "cron", "0 0 0 1 1 ?", "idleTransactionTimeout", idleTransactionSeconds + "s");
-        try (Bench bench = new Bench(server, moment.ordinal(), 40_000, 2, settings)) {
+        try (SlowPath path = new SlowPath(slow);
+                Bench bench = new Bench(server, moment.ordinal(), 40_000, 2, settings)) {
             Node frozen = freeze(bench.cluster, moment);
             long since = System.nanoTime();
             String sweep = ofNode(frozen, "sweep_id");
@@ -90,7 +93,7 @@ class FrozenNodeTest {
         return Duration.ofNanos(System.nanoTime() - since).toMillis();
     }
 
-    /** When a node is frozen. A batch locks, copies, deletes and counts, in this order. */
+    /** When a node is frozen. A batch of separate statements locks, copies, deletes and counts, in this order. */
     enum Moment {
         BETWEEN_BATCHES(node -> node.sessionState().equals("idle")),
         ROWS_LOCKED(node ->

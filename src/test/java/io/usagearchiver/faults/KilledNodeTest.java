@@ -1,6 +1,7 @@
 package io.usagearchiver.faults;
 
 import io.usagearchiver.faults.Cluster.Node;
+import io.usagearchiver.testing.FaultServer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;

@@ -3,6 +3,7 @@ package io.usagearchiver.faults;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagearchiver.faults.Cluster.Node;
+import io.usagearchiver.testing.FaultServer;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -2,6 +2,7 @@ package io.usagearchiver.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagearchiver.testing.FaultServer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;

@@ -16,6 +16,7 @@ import io.usagearchiver.SweepProgress;
 import io.usagearchiver.SweepResult;
 import io.usagearchiver.UsageDetails;
 import io.usagearchiver.faults.SchemaChange.Way;
+import io.usagearchiver.testing.FaultServer;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
 import java.sql.DriverManager;

@@ -15,7 +15,7 @@ import io.usagearchiver.SchemaDriftException;
 import io.usagearchiver.StopSignal;
 import io.usagearchiver.SweepResult;
 import io.usagearchiver.UsageDetails;
-import io.usagearchiver.faults.FaultServer;
+import io.usagearchiver.testing.FaultServer;
 import io.usagearchiver.testing.NodeProcess;
 import io.usagearchiver.testing.SampleConfig;
 import io.usagearchiver.testing.TestDatabase;

@@ -30,7 +30,7 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
-/** GPUStack's hourly sums and resource events, archived as the README's lines have it. */
+/** GPUStack's hourly sums and resource events, archived as the lines of docs/other-tables.md have it. */
 class FurtherPairsTest {
     private static final List<String> TABLES = List.of("metered_usage", "resource_events", "model_usage_details");
 
@@ -90,7 +90,7 @@ class FurtherPairsTest {
     @Test
     void three_pairs_of_one_file_share_two_nodes_of_one_thread_each_and_none_starves() throws Exception {
         Properties properties = SampleConfig.of(db);
-        properties.putAll(linesOfTheReadme());
+        properties.putAll(linesOfThePage());
         properties.setProperty("org.quartz.threadPool.threadCount", "1");
         Map<String, String> crons = Map.of(
                 "usageArchiver", "* * * * * ?", "meteredUsage", "0/1 * * * * ?", "resourceEvents", "0/2 * * * * ?");
@@ -148,7 +148,7 @@ class FurtherPairsTest {
     }
 
     @Test
-    void the_readme_shows_a_pair_as_it_is_declared() throws IOException {
+    void the_page_shows_a_pair_as_it_is_declared() throws IOException {
         String declared = Files.readString(Path.of("src/main/java/io/usagearchiver/MeteredUsage.java"))
                 .replaceAll("(?s)/\\*\\*.*?\\*/\\s*", "")
                 // What the shipped ones do so that plugins can tell why jOOQ does not start.
@@ -158,7 +158,7 @@ class FurtherPairsTest {
                 .isEqualToIgnoringWhitespace(declared.substring(declared.indexOf("public final class")));
     }
 
-    private static Properties linesOfTheReadme() throws IOException {
+    private static Properties linesOfThePage() throws IOException {
         Properties lines = new Properties();
         lines.load(new StringReader(block("properties")));
         assertThat(lines).hasSizeGreaterThanOrEqualTo(8);
@@ -166,8 +166,8 @@ class FurtherPairsTest {
     }
 
     private static String block(String language) throws IOException {
-        Matcher block = Pattern.compile("(?s)\n## Other tables\n.*?\n```" + language + "\n(.*?)\n```\n")
-                .matcher(Files.readString(Path.of("README.md")));
+        Matcher block = Pattern.compile("(?s)\n```" + language + "\n(.*?)\n```\n")
+                .matcher(Files.readString(Path.of("docs/other-tables.md")));
         assertThat(block.find()).as("block of " + language).isTrue();
         return block.group(1);
     }

@@ -35,7 +35,7 @@ public final class CapturedLog implements AutoCloseable {
         return messages(level, logger.getName());
     }
 
-    /** The messages of a level by the logger of a name. */
+    /** The messages of a level by the logger of a name, where it is not that of a class. */
     public List<String> messages(Level level, String logger) {
         return events.stream()
                 .filter(event ->

@@ -22,7 +22,8 @@ public final class NodeProcess implements AutoCloseable {
         this.process = process;
     }
 
-    /** Starts a node with a configuration file of these properties, and further options, in this JVM's time zone. */
+    /** Starts a node with a configuration file of these properties, and further options, in this JVM's time zone, and the slow way if this
+     * JVM goes that. */
     public static NodeProcess start(Properties properties, Map<String, String> environment, String... options) {
         try {
             Path directory = Files.createTempDirectory("usage-archiver-node");
@@ -36,6 +37,7 @@ public final class NodeProcess implements AutoCloseable {
                             "-Xmx256m",
                             "-XX:TieredStopAtLevel=1",
                             "-Duser.timezone=" + System.getProperty("user.timezone"),
+                            "-D" + SlowPath.PROPERTY + "=" + System.getProperty(SlowPath.PROPERTY, "true"),
                             "-Dorg.jooq.no-logo=true",
                             "-Dorg.jooq.no-tips=true",
                             "-cp",

@@ -33,15 +33,15 @@ public final class HistoryReport {
         }
         List<List<String>> rows = new ArrayList<>(List.of(HEADINGS));
         sweeps.forEach(sweep -> rows.add(cells(sweep)));
-        List<String> lines = SweepReport.table(rows, RIGHT);
+        List<String> lines = Text.table(rows, RIGHT);
         String indent = " "
                 .repeat(rows.stream().mapToInt(row -> row.get(0).length()).max().orElse(0) + 2);
         StringBuilder text = new StringBuilder();
         for (int i = 0; i < rows.size(); i++) {
-            SweepReport.line(text, "%s", lines.get(i));
+            Text.line(text, "%s", lines.get(i));
             String message = i == 0 ? null : sweeps.get(i - 1).message();
             if (message != null) {
-                message.lines().forEach(line -> SweepReport.line(text, "%s", indent + line));
+                message.lines().forEach(line -> Text.line(text, "%s", indent + line));
             }
         }
         return text.toString().stripTrailing();
@@ -50,13 +50,13 @@ public final class HistoryReport {
     private static List<String> cells(PastSweep sweep) {
         return List.of(
                 String.valueOf(sweep.sweepId()),
-                String.format("%.19s", SweepReport.text(sweep.startedAt())),
-                SweepReport.duration(sweep.elapsed()),
+                String.format("%.19s", Text.moment(sweep.startedAt())),
+                Text.duration(sweep.elapsed()),
                 (sweep.archives() ? "" : sweep.direction() + " ") + sweep.state(),
                 number(sweep.rowsMoved()),
                 number(sweep.rowsKeptBack()),
                 sweep.rowsMoved() == 0 ? "" : number(Math.round(sweep.rowsPerSecond())),
-                sweep.archives() ? String.format("%.19s", SweepReport.text(sweep.cutoff())) : "",
+                sweep.archives() ? String.format("%.19s", Text.moment(sweep.cutoff())) : "",
                 sweep.firedBy(),
                 sweep.node());
     }

@@ -29,7 +29,7 @@ final class Json {
             return null;
         }
         if (moment.equals(LocalDateTime.MAX) || moment.equals(LocalDateTime.MIN)) {
-            return SweepReport.text(moment);
+            return Text.moment(moment);
         }
         return moment.toInstant(ZoneOffset.UTC).toString();
     }

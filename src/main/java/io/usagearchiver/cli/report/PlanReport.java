@@ -30,8 +30,8 @@ public final class PlanReport {
     }
 
     private String text() {
-        SweepReport.line(text, "What a sweep of %s would do now; nothing is changed", plan.table());
-        line("cutoff", "%s UTC, %,d months ago", SweepReport.text(plan.cutoff()), plan.retentionMonths());
+        Text.line(text, "What a sweep of %s would do now; nothing is changed", plan.table());
+        line("cutoff", "%s UTC, %,d months ago", Text.moment(plan.cutoff()), plan.retentionMonths());
         String settings = "settings";
         for (String origin : origins) {
             line(settings, "%s", origin);
@@ -54,7 +54,7 @@ public final class PlanReport {
             line("not seen", "how long other roles' transactions are open, and how far replicas are behind;");
             line("", "GRANT pg_monitor TO %s lets it see", plan.role());
         }
-        SweepReport.line(
+        Text.line(
                 text,
                 "%s",
                 switch (plan.verdict()) {
@@ -69,9 +69,9 @@ public final class PlanReport {
     private void backlog(Plan.Backlog backlog) {
         String oldest = backlog.oldestAge() == null ? "" : ", the oldest of " + backlog.oldestAge();
         if (backlog.exact()) {
-            line("expired", "%s, counted%s", SweepReport.rows(backlog.rows()), oldest);
+            line("expired", "%s, counted%s", Text.rows(backlog.rows()), oldest);
         } else {
-            line("expired", "about %s, the planner's estimate%s", SweepReport.rows(backlog.rows()), oldest);
+            line("expired", "about %s, the planner's estimate%s", Text.rows(backlog.rows()), oldest);
             line(
                     "",
                     "(more than the %,d that --count-limit lets it count, or no index to do it by)",
@@ -80,14 +80,14 @@ public final class PlanReport {
         line(
                 "size",
                 "about %s of the table's %s, their share of it",
-                SweepReport.bytes(backlog.bytes()),
-                SweepReport.bytes(backlog.tableBytes()));
+                Text.bytes(backlog.bytes()),
+                Text.bytes(backlog.tableBytes()));
         line(
                 "batches",
                 "%s%s of up to %s",
                 backlog.exact() ? "" : "about ",
                 String.format(Locale.ROOT, "%,d", plan.batches()),
-                SweepReport.rows(plan.batchSize()));
+                Text.rows(plan.batchSize()));
         duration(plan.pace(), plan.duration());
         String label = "indexes";
         for (Plan.AgeBranch branch : backlog.branches()) {
@@ -101,7 +101,7 @@ public final class PlanReport {
                                     + " (" + branch.column() + ") helps"
                             : index,
                     backlog.exact() ? "" : "about ",
-                    SweepReport.rows(branch.rows()));
+                    Text.rows(branch.rows()));
             label = "";
         }
         label = "by month";
@@ -118,7 +118,7 @@ public final class PlanReport {
             line(
                     "duration",
                     "about %s at %,d rows/s, as the last %s had",
-                    SweepReport.duration(duration),
+                    Text.duration(duration),
                     Math.round(pace.rowsPerSecond()),
                     pace.sweeps() == 1 ? "sweep" : pace.sweeps() + " sweeps");
         }
@@ -130,31 +130,31 @@ public final class PlanReport {
             return;
         }
         String of = plan.backlog() != null && overlap.looked() < plan.backlog().rows()
-                ? "of the " + SweepReport.rows(overlap.looked()) + " that are oldest, "
+                ? "of the " + Text.rows(overlap.looked()) + " that are oldest, "
                 : "";
         if (overlap.identical() + overlap.different() == 0) {
             line("archived", "%snone is in the archive already", of);
         }
         if (overlap.identical() > 0) {
-            line("archived", "%s%s in the archive already, identical", of, SweepReport.rows(overlap.identical()));
+            line("archived", "%s%s in the archive already, identical", of, Text.rows(overlap.identical()));
         }
         if (overlap.different() > 0) {
             line(
                     "in conflict",
                     "%s%s would stay hot, the archive holds other content: %s",
                     of,
-                    SweepReport.rows(overlap.different()),
-                    SweepReport.ids(overlap.differentIds(), overlap.different()));
+                    Text.rows(overlap.different()),
+                    Text.ids(overlap.differentIds(), overlap.different()));
         }
     }
 
     private void list(String label, String none, String some, List<String> items) {
         line(label, "%s", items.isEmpty() ? none : some);
-        items.forEach(item -> SweepReport.line(text, "    - %s", item));
+        items.forEach(item -> Text.line(text, "    - %s", item));
     }
 
     private void line(String label, String format, Object... values) {
-        SweepReport.line(text, "  %-12s  %s", label, String.format(Locale.ROOT, format, values));
+        Text.line(text, "  %-12s  %s", label, String.format(Locale.ROOT, format, values));
     }
 
     /** One object on one line; estimates are there, too, {@code expired.exact} says what they are. */

@@ -52,7 +52,7 @@ public final class ProgressLine implements SweepListener, AutoCloseable {
 
     static String text(SweepProgress progress) {
         return progress.oldestAgeLeft() == null
-                ? String.format("Looking for rows older than %.16s UTC", SweepReport.text(progress.cutoff()))
+                ? String.format("Looking for rows older than %.16s UTC", Text.moment(progress.cutoff()))
                 : progress.text();
     }
 }

@@ -15,8 +15,8 @@ public final class VerificationReport {
     /** What is about to be read. */
     public static String cost(Verification.Cost cost, String timeout) {
         return "Reading the keys of " + about(cost.hotRows()) + " hot and " + about(cost.archivedRows())
-                + " archived rows, and counting these: " + SweepReport.bytes(cost.indexBytes())
-                + " of indexes, and of the archive up to " + SweepReport.bytes(cost.archiveBytes()) + ". Ends after "
+                + " archived rows, and counting these: " + Text.bytes(cost.indexBytes())
+                + " of indexes, and of the archive up to " + Text.bytes(cost.archiveBytes()) + ". Ends after "
                 + timeout
                 + " at the latest.";
     }
@@ -27,11 +27,11 @@ public final class VerificationReport {
 
     public static String text(Verification found) {
         StringBuilder text = new StringBuilder();
-        SweepReport.line(text, "%s and %s", found.table(), found.archive());
+        Text.line(text, "%s and %s", found.table(), found.archive());
         inBoth(text, found);
         younger(text, found);
         sums(text, found);
-        SweepReport.line(
+        Text.line(
                 text,
                 !found.clean()
                         ? "NOT all of it holds."
@@ -41,40 +41,38 @@ public final class VerificationReport {
 
     private static void inBoth(StringBuilder text, Verification found) {
         if (found.apart()) {
-            SweepReport.line(text, "  ids in both     none");
+            Text.line(text, "  ids in both     none");
         }
         if (found.identical() > 0) {
-            SweepReport.line(
+            Text.line(
                     text,
                     "  ids in both     %s, identical: %s",
-                    SweepReport.rows(found.identical()),
-                    SweepReport.ids(found.identicalIds(), found.identical()));
+                    Text.rows(found.identical()),
+                    Text.ids(found.identicalIds(), found.identical()));
         }
         if (found.different() > 0) {
-            SweepReport.line(
+            Text.line(
                     text,
                     "  ids in both     %s, DIFFERENT: %s",
-                    SweepReport.rows(found.different()),
-                    SweepReport.ids(found.differentIds(), found.different()));
+                    Text.rows(found.different()),
+                    Text.ids(found.differentIds(), found.different()));
         }
     }
 
     private static void younger(StringBuilder text, Verification found) {
         LocalDateTime cutoff = found.newestCutoff();
         if (cutoff == null) {
-            SweepReport.line(text, "  archived early  not to be told before the first sweep");
+            Text.line(text, "  archived early  not to be told before the first sweep");
         } else if (found.younger() == 0) {
-            SweepReport.line(
-                    text,
-                    "  archived early  none, all are older than the newest cutoff, %s UTC",
-                    SweepReport.text(cutoff));
+            Text.line(
+                    text, "  archived early  none, all are older than the newest cutoff, %s UTC", Text.moment(cutoff));
         } else {
-            SweepReport.line(
+            Text.line(
                     text,
                     "  archived early  %s NOT older than the newest cutoff, %s UTC: %s",
-                    SweepReport.rows(found.younger()),
-                    SweepReport.text(cutoff),
-                    SweepReport.ids(found.youngerIds(), found.younger()));
+                    Text.rows(found.younger()),
+                    Text.moment(cutoff),
+                    Text.ids(found.youngerIds(), found.younger()));
         }
     }
 
@@ -82,16 +80,16 @@ public final class VerificationReport {
         Verification.Baseline baseline = found.baseline();
         Long surplus = found.surplus();
         if (baseline == null || surplus == null) {
-            SweepReport.line(
+            Text.line(
                     text,
                     "  sums            NOT compared, the archive was never counted: 'usage-archiver init' takes a baseline");
             return;
         }
-        SweepReport.line(
+        Text.line(
                 text,
                 "  sums            %,d at the baseline of %.16s + %,d moved - %,d restored = %,d, %s",
                 baseline.archivedRows(),
-                SweepReport.text(baseline.takenAt()),
+                Text.moment(baseline.takenAt()),
                 found.moved(),
                 found.restored(),
                 found.archivedRows() - surplus,

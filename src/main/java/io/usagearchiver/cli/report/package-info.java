@@ -1,5 +1,5 @@
 /**
- * What commands print.
+ * What commands print, as text and as JSON: {@link io.usagearchiver.cli.report.SweepReport} first.
  */
 @NullMarked
 package io.usagearchiver.cli.report;

@@ -14,9 +14,11 @@ import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.schema.Direction;
 import io.usagearchiver.internal.schema.GrantCheck;
+import io.usagearchiver.internal.schema.KeySequence;
 import io.usagearchiver.internal.schema.Obstacles;
 import io.usagearchiver.internal.schema.PairSchema;
 import java.time.LocalDateTime;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
@@ -37,7 +39,7 @@ public record PlanQuery(ArchivePair<?> pair, ArchiveSettings settings, PlanWarni
     public Plan plan(DSLContext tx, long countLimit, @Nullable String readOnly) {
         ArchivePair<?> keyed = pair;
         LocalDateTime now = NaiveUtc.now(tx);
-        LocalDateTime cutoff = NaiveUtc.monthsBefore(now, settings.retentionMonths());
+        LocalDateTime cutoff = settings.cutoff(now);
         Obstacles obstacles = Obstacles.find(tx, keyed, Direction.ARCHIVE, settings);
         PairSchema shape = obstacles.shape();
         List<String> differences = new ArrayList<>(obstacles.differences());
@@ -46,9 +48,10 @@ public record PlanQuery(ArchivePair<?> pair, ArchiveSettings settings, PlanWarni
         }
         List<String> waits = new ArrayList<>();
         RunWindow window = settings.pace().runWindow();
-        String outside = window == null ? null : window.outside(now.toLocalTime());
-        if (outside != null) {
-            waits.add(outside);
+        if (window != null && !window.contains(now.toLocalTime())) {
+            waits.add("runWindow is " + window + " UTC, and it is "
+                    + now.toLocalTime().truncatedTo(ChronoUnit.MINUTES) + ": a sweep that begins before "
+                    + window.start() + " UTC ends OUTSIDE_WINDOW at once");
         }
         List<String> warnings = new ArrayList<>();
         Plan.Backlog backlog = null;
@@ -86,7 +89,7 @@ public record PlanQuery(ArchivePair<?> pair, ArchiveSettings settings, PlanWarni
                         .forEach(sweep -> tell(sweep, LedgerOpening.isAlive(tx, sweep.sweepId()), waits, warnings));
             }
             warnings.addAll(PlanWarnings.warnings(tx, keyed, thresholds));
-            List<String> behind = reader.read(null, nested -> PlanWarnings.sequenceBehind(nested, keyed, false));
+            List<String> behind = reader.read(null, nested -> KeySequence.behindArchive(nested, keyed, false));
             warnings.addAll(behind == null ? List.of() : behind);
         }
         return new Plan(
@@ -104,7 +107,7 @@ public record PlanQuery(ArchivePair<?> pair, ArchiveSettings settings, PlanWarni
                 pace,
                 warnings,
                 GrantCheck.role(tx),
-                PlanWarnings.seesOtherSessions(tx));
+                GrantCheck.seesOtherSessions(tx));
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.usagearchiver.internal.jdbc;
 
+import io.usagearchiver.internal.postgres.ServerMessage;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import org.jooq.ExecuteContext;
@@ -11,10 +12,8 @@ import org.jspecify.annotations.Nullable;
  * Faults of the database without what PostgreSQL tells of a row's content: its DETAIL and WHERE ({@code Failing row contains
  * (…)}) would come into the ledger, the log and whatever else hears of faults. What is left is the primary message, in one
  * line, which names the constraint, and the SQLSTATE.
- *
- * <p>Told without the driver's classes, which are the host's, and without its words, which depend on its language.
  */
-public final class BareFault {
+final class BareFault {
     /** Within a transaction, too, nobody hears of a fault but what may be told. */
     static final ExecuteListener LISTENER = new ExecuteListener() {
         private static final long serialVersionUID = 1;
@@ -51,7 +50,7 @@ public final class BareFault {
     }
 
     private static DataAccessException of(RuntimeException fault, SQLException cause, @Nullable String state) {
-        String told = message(cause);
+        String told = ServerMessage.of(cause);
         SQLException bareCause = new SQLException(told, state, cause.getErrorCode());
         bareCause.setStackTrace(cause.getStackTrace());
         // jOOQ's message is the statement, without its binds, and what the driver said.
@@ -61,21 +60,6 @@ public final class BareFault {
                 whole.endsWith(said) ? whole.substring(0, whole.length() - said.length()) + told : told, bareCause);
         bare.setStackTrace(fault.getStackTrace());
         return bare;
-    }
-
-    /** What the server said first, in one line; where it was not the server that said it, the first line. */
-    public static String message(SQLException fault) {
-        Object server = call(fault, "getServerErrorMessage");
-        if (server != null && call(server, "getMessage") instanceof String primary) {
-            String line = primary.strip().replaceAll("\\s*\\R\\s*", " ");
-            return call(server, "getSeverity") instanceof String severity ? severity + ": " + line : line;
-        }
-        return String.valueOf(fault.getMessage())
-                .strip()
-                .lines()
-                .findFirst()
-                .orElse("")
-                .strip();
     }
 
     /**
@@ -89,14 +73,6 @@ public final class BareFault {
         }
         return state.equals(NOT_IN_PREREQUISITE_STATE)
                 && fault.getClass().getName().startsWith("org.postgresql.")
-                && call(fault, "getServerErrorMessage") == null;
-    }
-
-    private static @Nullable Object call(Object target, String method) {
-        try {
-            return target.getClass().getMethod(method).invoke(target);
-        } catch (ReflectiveOperationException | RuntimeException e) {
-            return null;
-        }
+                && !ServerMessage.isIn(fault);
     }
 }

@@ -1,6 +1,7 @@
 package io.usagearchiver.internal.jdbc;
 
 import io.usagearchiver.ArchiveException;
+import io.usagearchiver.internal.postgres.ServerMessage;
 import java.sql.SQLException;
 
 /** A session's connection is gone, and there is no other to be had yet. */
@@ -15,7 +16,7 @@ public final class ConnectionLostException extends ArchiveException {
     static String message(Exception fault) {
         for (Throwable cause = fault; cause != null; cause = cause.getCause()) {
             if (cause instanceof SQLException told && told.getSQLState() != null) {
-                return "No connection to the database: " + BareFault.message(told);
+                return "No connection to the database: " + ServerMessage.of(told);
             }
         }
         return "No connection to the database (is it down, or are all of the data source's connections in use?): "

@@ -70,7 +70,7 @@ final class Retry {
     }
 
     private boolean isWorthwhile(Throwable fault) {
-        if (!SqlState.isTransient(fault)) {
+        if (!(fault instanceof ConnectionLostException || SqlState.isTransient(fault))) {
             return false;
         }
         long now = System.nanoTime();

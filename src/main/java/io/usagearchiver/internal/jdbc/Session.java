@@ -6,7 +6,7 @@ import io.usagearchiver.ConnectionSource;
 import io.usagearchiver.StopSignal;
 import io.usagearchiver.internal.postgres.Jooq;
 import io.usagearchiver.internal.postgres.SqlState;
-import io.usagearchiver.internal.rows.LiveKey;
+import io.usagearchiver.internal.postgres.StandbyException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -21,8 +21,6 @@ import org.jooq.Select;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DefaultExecuteListenerProvider;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The one connection of a sweep, and its transactions: each with limits of its own, set in its first round trip. A
@@ -30,12 +28,9 @@ import org.slf4j.LoggerFactory;
  * another.
  */
 public final class Session implements AutoCloseable {
-    private static final int VALIDATION_SECONDS = 2;
     private static final int BEGINNINGS = 20;
     /** The catalog that the schema check reads is not like this before. */
     private static final int OLDEST_SERVER = 15;
-
-    private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.Session");
 
     private final ConnectionSource connections;
     private final ArchiveSettings settings;
@@ -59,7 +54,7 @@ public final class Session implements AutoCloseable {
                 .set(
                         new DefaultExecuteListenerProvider(canceller.listener()),
                         new DefaultExecuteListenerProvider(BareFault.LISTENER));
-        LiveKey.rememberIn(jooq);
+        Jooq.forget(jooq);
     }
 
     /**
@@ -92,7 +87,7 @@ public final class Session implements AutoCloseable {
      */
     public Session another() {
         Session another = open(connections, settings, stop);
-        LiveKey.share(jooq, another.jooq);
+        Jooq.share(jooq, another.jooq);
         return another;
     }
 
@@ -108,7 +103,7 @@ public final class Session implements AutoCloseable {
             boolean[] begun = {false};
             try {
                 return jooq.set(current).dsl().transactionResult(configuration -> {
-                    limitAnswers(current, limits.answer());
+                    LentConnection.limitAnswers(current, limits.answer());
                     Results limited = configuration.dsl().fetchMany(limits.sql(serverVersion));
                     begun[0] = true;
                     if (server != null) {
@@ -139,7 +134,7 @@ public final class Session implements AutoCloseable {
         Connection current = connection == null ? reconnect() : connection;
         try {
             return jooq.set(current).dsl().transactionResult(configuration -> {
-                limitAnswers(current, limits.answer());
+                LentConnection.limitAnswers(current, limits.answer());
                 Results told = configuration.dsl().fetchMany(limits.sql(serverVersion) + "; {0}", statement);
                 if (server != null) {
                     server.requireOwnStatements(told);
@@ -196,7 +191,7 @@ public final class Session implements AutoCloseable {
             return fault;
         }
         RuntimeException bare = fault instanceof DataAccessException e ? BareFault.of(e) : fault;
-        if (isValid(current) && !SqlState.isOfConnection(bare)) {
+        if (LentConnection.isValid(current) && !SqlState.isOfConnection(bare)) {
             return SqlState.isReadOnly(bare) && isStandby(current) ? new StandbyException(bare) : bare;
         }
         close();
@@ -221,9 +216,9 @@ public final class Session implements AutoCloseable {
         canceller.finish();
     }
 
-    /** Has the keys' types and operators read anew: a table was altered. */
-    public void forgetKeys() {
-        LiveKey.forget(jooq);
+    /** Has what was read of the tables, such as the types of keys, read anew: one was altered. */
+    public void forgetTables() {
+        Jooq.forget(jooq);
     }
 
     @Override
@@ -234,12 +229,7 @@ public final class Session implements AutoCloseable {
         if (current == null) {
             return;
         }
-        try (current) {
-            // Not every pool does this itself.
-            current.setNetworkTimeout(Runnable::run, networkTimeoutBefore);
-        } catch (SQLException | RuntimeException e) {
-            log.debug("Could not give the connection back in order", e);
-        }
+        LentConnection.giveBack(current, networkTimeoutBefore);
     }
 
     private Connection reconnect() {
@@ -261,37 +251,13 @@ public final class Session implements AutoCloseable {
             usable = true;
         } finally {
             if (!usable) {
-                giveBack(opened);
+                LentConnection.giveBack(opened);
             }
         }
         connection = opened;
         canceller.uses(opened);
         server = new ServerSession(opened);
         return opened;
-    }
-
-    private static void limitAnswers(Connection connection, Duration limit) throws SQLException {
-        try {
-            connection.setNetworkTimeout(Runnable::run, Math.toIntExact(limit.toMillis()));
-        } catch (RuntimeException e) {
-            throw new SQLException(e.toString(), "HY000", e);
-        }
-    }
-
-    private static void giveBack(Connection connection) {
-        try {
-            connection.close();
-        } catch (SQLException | RuntimeException e) {
-            log.debug("Could not give the connection back in order", e);
-        }
-    }
-
-    private static boolean isValid(Connection connection) {
-        try {
-            return connection.isValid(VALIDATION_SECONDS);
-        } catch (SQLException | RuntimeException e) {
-            return false;
-        }
     }
 
     /** In a transaction of its own: the next one has to begin with its limits. */

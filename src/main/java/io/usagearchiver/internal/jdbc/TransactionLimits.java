@@ -160,7 +160,7 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
      * with each batch and ten times in so long; in between there is one statement, or attempts until it gives up, or a pause.
      */
     public static Duration life(ArchiveSettings settings) {
-        Duration pause = settings.pace().pauseAfter(settings.statementTimeout());
+        Duration pause = Pause.after(settings.statementTimeout(), settings.pace());
         return page(settings).answer().plus(settings.retryTimeout()).plus(pause);
     }
 

@@ -15,6 +15,7 @@ import io.usagearchiver.internal.jdbc.Session;
 import io.usagearchiver.internal.jdbc.TransactionLimits;
 import io.usagearchiver.internal.postgres.NaiveUtc;
 import io.usagearchiver.internal.postgres.SqlState;
+import io.usagearchiver.internal.postgres.StorableText;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.FilterTrial;
 import io.usagearchiver.internal.schema.Direction;
@@ -143,7 +144,7 @@ public final class HoldTable {
         if (reason.isBlank()) {
             throw new IllegalArgumentException("reason: a hold needs one, for whoever finds it later");
         }
-        FilterTrial.requireStorable("reason", reason);
+        StorableText.require("reason", reason);
         RowFilter stored = FilterTrial.of(tx, pair).require(filter);
         if (until != null && !isFuture(tx, until)) {
             throw new IllegalArgumentException("hold until " + until + ": that is past");

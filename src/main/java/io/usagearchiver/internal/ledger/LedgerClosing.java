@@ -7,6 +7,7 @@ import io.usagearchiver.generated.tables.UsageArchiveSweep;
 import io.usagearchiver.internal.postgres.NaiveUtc;
 import java.time.Duration;
 import java.time.LocalDateTime;
+import java.util.ArrayList;
 import java.util.List;
 import org.jooq.DSLContext;
 import org.jooq.Field;
@@ -16,7 +17,7 @@ import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
 /** What a ledger row says at its end. */
-public record LedgerClosing(LocalDateTime cutoff, StopReason reason, LedgerRow.Counts counts, Duration elapsed) {
+public record LedgerClosing(LocalDateTime cutoff, StopReason reason, LedgerCounts counts, Duration elapsed) {
     private static final UsageArchiveSweep L = USAGE_ARCHIVE_SWEEP;
 
     /**
@@ -29,15 +30,8 @@ public record LedgerClosing(LocalDateTime cutoff, StopReason reason, LedgerRow.C
         Field<Long> elapsed = DSL.field(
                 "cast(extract(epoch from {0} - {1}) * 1000 as bigint)",
                 SQLDataType.BIGINT, L.FINISHED_AT, L.STARTED_AT);
-        List<Field<?>> told = List.of(
-                cutoff,
-                L.STATE,
-                L.ROWS_MOVED,
-                L.ROWS_ALREADY_ARCHIVED,
-                L.ROWS_IN_CONFLICT,
-                L.ROWS_REJECTED,
-                L.BATCHES,
-                elapsed);
+        List<Field<?>> told = new ArrayList<>(LedgerCounts.FIELDS);
+        told.addAll(List.of(cutoff, L.STATE, elapsed));
         Record row = tx.update(L)
                 .set(L.STATE, reason.name())
                 .set(L.MESSAGE, message)
@@ -51,20 +45,15 @@ public record LedgerClosing(LocalDateTime cutoff, StopReason reason, LedgerRow.C
                     .from(L)
                     .where(L.SWEEP_ID.eq(ledger.sweepId()))
                     .fetchOptional()
-                    .orElseThrow(ledger::swallowed);
+                    .orElseThrow(() -> new SwallowedException(ledger.sweepId()));
             if (LedgerRow.RUNNING.equals(row.get(L.STATE))) {
-                throw ledger.swallowed();
+                throw new SwallowedException(ledger.sweepId());
             }
         }
         return new LedgerClosing(
                 NaiveUtc.parse(row.get(cutoff)),
                 StopReason.valueOf(row.get(L.STATE)),
-                new LedgerRow.Counts(
-                        row.get(L.BATCHES),
-                        row.get(L.ROWS_MOVED),
-                        row.get(L.ROWS_ALREADY_ARCHIVED),
-                        row.get(L.ROWS_IN_CONFLICT),
-                        row.get(L.ROWS_REJECTED)),
+                LedgerCounts.of(row),
                 Duration.ofMillis(row.get(elapsed)));
     }
 }

@@ -111,6 +111,6 @@ public record LedgerOpening(
                 .returningResult(L.SWEEP_ID)
                 .fetchSingle()
                 .value1();
-        return new LedgerRow(this, id, state.equals(StopReason.BUSY.name()), life);
+        return new LedgerRow(pair, table, direction, cutoff, id, state.equals(StopReason.BUSY.name()), life);
     }
 }

@@ -4,12 +4,10 @@ import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_HOLD;
 import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 
 import io.usagearchiver.ArchivePair;
-import io.usagearchiver.Health;
 import io.usagearchiver.Hold;
 import io.usagearchiver.generated.tables.UsageArchiveHold;
 import io.usagearchiver.generated.tables.UsageArchiveSweep;
 import io.usagearchiver.internal.postgres.NaiveUtc;
-import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.schema.Direction;
 import io.usagearchiver.internal.schema.PairSchema;
 import java.time.Duration;
@@ -32,24 +30,35 @@ import org.jspecify.annotations.Nullable;
  * The ledger row of one sweep: its history, and the fence. A partial unique index allows one RUNNING row a table, so
  * that opening a sweep supersedes the one before; a batch commits only together with an update of its own RUNNING row,
  * under the holds that were read. Only a restore that gives signs of life is not superseded; those of a sweep are for people,
- * in {@link Health}. The database decides who moves rows, whatever the scheduler believes.
+ * in {@link io.usagearchiver.Health}. The database decides who moves rows, whatever the scheduler believes.
  */
 public final class LedgerRow {
     private static final UsageArchiveSweep L = USAGE_ARCHIVE_SWEEP;
     public static final String RUNNING = "RUNNING";
     private static final int SIGNS_IN_A_LIFE = 10;
 
-    private final LedgerOpening opening;
     private final ArchivePair<?> pair;
+    private final String table;
+    private final Direction direction;
+    private final LocalDateTime cutoff;
     private final long sweepId;
     private final boolean busy;
     private final Duration life;
     private volatile long signNanos = System.nanoTime();
     private @Nullable Integer holdsVersion;
 
-    LedgerRow(LedgerOpening opening, long sweepId, boolean busy, Duration life) {
-        this.opening = opening;
-        this.pair = opening.pair();
+    LedgerRow(
+            ArchivePair<?> pair,
+            String table,
+            Direction direction,
+            LocalDateTime cutoff,
+            long sweepId,
+            boolean busy,
+            Duration life) {
+        this.pair = pair;
+        this.table = table;
+        this.direction = direction;
+        this.cutoff = cutoff;
         this.sweepId = sweepId;
         this.busy = busy;
         this.life = life;
@@ -61,21 +70,21 @@ public final class LedgerRow {
 
     /** The hot table's canonical name. */
     public String table() {
-        return opening.table();
+        return table;
     }
 
     public Direction direction() {
-        return opening.direction();
+        return direction;
     }
 
     public LocalDateTime cutoff() {
-        return opening.cutoff();
+        return cutoff;
     }
 
     /** Which run it is, for people: "Sweep 7 of public.model_usage_details". */
     @Override
     public String toString() {
-        return direction() + " " + sweepId + " of " + table();
+        return direction + " " + sweepId + " of " + table;
     }
 
     /** Whether a restore holds the table: the row is closed already. */
@@ -135,7 +144,7 @@ public final class LedgerRow {
                 .execute();
         if (rows == 0) {
             requireRunning(tx);
-            throw swallowed();
+            throw new SwallowedException(sweepId);
         }
         return rows;
     }
@@ -189,7 +198,7 @@ public final class LedgerRow {
         if (holdsVersion != null && !tx.fetchExists(L, L.SWEEP_ID.eq(sweepId).and(L.HOLDS_VERSION.eq(holdsVersion)))) {
             throw new HoldsChangedException();
         }
-        throw swallowed();
+        throw new SwallowedException(sweepId);
     }
 
     private UpdateConditionStep<?> counting(
@@ -213,18 +222,13 @@ public final class LedgerRow {
                 .and(any);
     }
 
-    SwallowedException swallowed() {
-        return new SwallowedException("an UPDATE of row " + sweepId + " of " + TableName.name(L)
-                + ", which is RUNNING, changed no row: something swallows it that the schema check does not know");
-    }
-
     /**
      * Reads the counts, after waiting for a batch in flight.
      *
      * @throws SupersededException if the row is not RUNNING any more
      */
-    public Counts counts(DSLContext tx) {
-        Record row = tx.select(L.BATCHES, L.ROWS_MOVED, L.ROWS_ALREADY_ARCHIVED, L.ROWS_IN_CONFLICT, L.ROWS_REJECTED)
+    public LedgerCounts counts(DSLContext tx) {
+        Record row = tx.select(LedgerCounts.FIELDS)
                 .from(L)
                 .where(L.SWEEP_ID.eq(sweepId))
                 .and(L.STATE.eq(RUNNING))
@@ -233,12 +237,7 @@ public final class LedgerRow {
         if (row == null) {
             throw new SupersededException();
         }
-        return new Counts(
-                row.get(L.BATCHES),
-                row.get(L.ROWS_MOVED),
-                row.get(L.ROWS_ALREADY_ARCHIVED),
-                row.get(L.ROWS_IN_CONFLICT),
-                row.get(L.ROWS_REJECTED));
+        return LedgerCounts.of(row);
     }
 
     /**
@@ -256,7 +255,7 @@ public final class LedgerRow {
                 .execute();
         if (rows == 0) {
             requireRunning(tx);
-            throw swallowed();
+            throw new SwallowedException(sweepId);
         }
         return rows;
     }
@@ -287,7 +286,4 @@ public final class LedgerRow {
     boolean isRunning(DSLContext tx) {
         return tx.fetchExists(L, L.SWEEP_ID.eq(sweepId).and(L.STATE.eq(RUNNING)));
     }
-
-    /** What has been committed. */
-    public record Counts(long batches, long rowsMoved, long rowsAlreadyThere, long rowsInConflict, long rowsRejected) {}
 }

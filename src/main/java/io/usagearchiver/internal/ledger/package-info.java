@@ -1,5 +1,7 @@
 /**
- * Who may move: {@link io.usagearchiver.internal.ledger.LedgerRow} is the fence, and holds say what is to stay.
+ * Who may move: {@link io.usagearchiver.internal.ledger.LedgerRow} is the fence, {@link
+ * io.usagearchiver.internal.ledger.LedgerOpening} how it comes to be, and {@link
+ * io.usagearchiver.internal.ledger.ActiveHolds} what is to stay.
  */
 @NullMarked
 package io.usagearchiver.internal.ledger;

@@ -251,7 +251,7 @@ public final class BatchLoop {
                 ledger.sweepId(),
                 ledger.table());
         queries = List.of();
-        run.session().forgetKeys();
+        run.session().forgetTables();
         schema = run.look(tx -> SchemaCheck.run(tx, move.pair(), ledger.direction()));
     }
 

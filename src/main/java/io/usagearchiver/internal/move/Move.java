@@ -25,7 +25,7 @@ public interface Move {
     ArchiveSettings settings(ArchiveSettings all);
 
     /** The cutoff for the ledger. */
-    LocalDateTime cutoff(LocalDateTime now);
+    LocalDateTime cutoff(ArchiveSettings settings, LocalDateTime now);
 
     /**
      * Sees that it makes sense, before anything is changed.

@@ -2,10 +2,12 @@ package io.usagearchiver.internal.move;
 
 import io.usagearchiver.ArchiveException;
 import io.usagearchiver.ArchiveSettings;
+import io.usagearchiver.ConnectionSource;
 import io.usagearchiver.Hold;
 import io.usagearchiver.RunWindow;
 import io.usagearchiver.SchemaDriftException;
 import io.usagearchiver.StopReason;
+import io.usagearchiver.StopSignal;
 import io.usagearchiver.SweepFailedException;
 import io.usagearchiver.SweepListener;
 import io.usagearchiver.SweepResult;
@@ -25,6 +27,8 @@ import io.usagearchiver.internal.schema.PairSchema;
 import java.time.Clock;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Supplier;
 import org.jooq.DSLContext;
 import org.jooq.exception.DataAccessException;
@@ -39,7 +43,7 @@ public final class MoveRun {
     private final Session session;
     private final SweepListener listener;
 
-    public MoveRun(RunContext context, Move errand, Session session, SweepListener listener) {
+    private MoveRun(RunContext context, Move errand, Session session, SweepListener listener) {
         this.context = context;
         this.errand = errand;
         this.direction = errand.direction();
@@ -49,13 +53,43 @@ public final class MoveRun {
     }
 
     /**
+     * Runs an errand in a session of its own, and tells the listeners how it goes and ends.
+     *
+     * @throws SchemaDriftException if the tables do not allow it
+     * @throws SweepStoppedException if it was asked to stop before it began
+     * @throws SweepFailedException if a fault ended it
+     * @throws ArchiveException if there is no connection to be had
+     */
+    public static SweepResult run(
+            RunContext context,
+            Move errand,
+            ConnectionSource connections,
+            List<SweepListener> listeners,
+            StopSignal stop) {
+        List<SweepListener> all = new ArrayList<>();
+        all.add(new ProgressLog(errand.direction()));
+        all.addAll(listeners);
+        SweepListener listener = new GuardedListener(all);
+        try (Session session = Session.open(connections, context.settings(), stop)) {
+            SweepResult result = new MoveRun(context, errand, session, listener).run();
+            listener.sweepEnded(result);
+            return result;
+        } catch (SweepStoppedException e) {
+            throw e;
+        } catch (ArchiveException e) {
+            listener.sweepFailed(context.table(), e);
+            throw e;
+        }
+    }
+
+    /**
      * Runs it.
      *
      * @throws SchemaDriftException if the tables do not allow it
      * @throws SweepStoppedException if it was asked to stop before it began
      * @throws SweepFailedException if a fault ended it
      */
-    public SweepResult run() {
+    private SweepResult run() {
         LedgerRow ledger;
         PairSchema shape;
         Supplier<LocalDateTime> now;
@@ -71,7 +105,7 @@ public final class MoveRun {
                     shape.table(),
                     direction,
                     TransactionLimits.life(settings),
-                    errand.cutoff(now.get()),
+                    errand.cutoff(settings, now.get()),
                     context.node(),
                     context.firedBy());
             RunWindow window = settings.pace().runWindow();

@@ -10,7 +10,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Logs how far a sweep has come, at most once a minute, and how it ended. */
-public final class ProgressLog implements SweepListener {
+final class ProgressLog implements SweepListener {
     private static final Duration INTERVAL = Duration.ofMinutes(1);
     private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.ProgressLog");
     /** Of the name by which the runnable jar turns it up and down. */
@@ -19,7 +19,7 @@ public final class ProgressLog implements SweepListener {
     private final Direction direction;
     private Duration told = Duration.ZERO;
 
-    public ProgressLog(Direction direction) {
+    ProgressLog(Direction direction) {
         this.direction = direction;
     }
 

@@ -14,15 +14,9 @@ import org.jspecify.annotations.Nullable;
  * caught up it repeats the last lag. So a mark is set in the WAL: until all replicas have replayed it, those that have not
  * are behind by its age at least. The column counts too, but only for a replica that has not replayed everything.
  */
-public final class ReplicaLag {
+final class ReplicaLag {
     private long mark;
     private @Nullable Long markNanos;
-
-    /** Whether {@link #read} would be in vain: without the privilege PostgreSQL shows replicas without their positions. */
-    public static boolean lacksPrivilege(DSLContext tx) {
-        return tx.fetchSingle("select not pg_has_role('pg_read_all_stats', 'usage')")
-                .get(0, Boolean.class);
-    }
 
     /** The replica that is furthest behind now, or null if there is none. */
     @Nullable

@@ -50,7 +50,7 @@ public final class Restore implements Move {
     }
 
     @Override
-    public LocalDateTime cutoff(LocalDateTime now) {
+    public LocalDateTime cutoff(ArchiveSettings settings, LocalDateTime now) {
         return now;
     }
 

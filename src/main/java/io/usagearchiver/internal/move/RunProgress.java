@@ -3,6 +3,7 @@ package io.usagearchiver.internal.move;
 import io.usagearchiver.SweepListener;
 import io.usagearchiver.SweepProgress;
 import io.usagearchiver.internal.ledger.BatchResult;
+import io.usagearchiver.internal.ledger.LedgerCounts;
 import io.usagearchiver.internal.ledger.LedgerRow;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -105,7 +106,7 @@ final class RunProgress {
      * Takes over what the ledger row says: the last batch whose answer was lost may be in or not, and a crash of the server
      * may have undone some before it.
      */
-    void reconcile(LedgerRow.Counts counts) {
+    void reconcile(LedgerCounts counts) {
         if (inDoubt != null) {
             keptBack.add(inDoubt);
             inDoubt = null;
@@ -115,7 +116,7 @@ final class RunProgress {
     }
 
     /** Takes over what the ledger row says of batches of which nobody heard. */
-    void recount(LedgerRow.Counts counts) {
+    void recount(LedgerCounts counts) {
         keptBack.truncate(counts.rowsInConflict(), counts.rowsRejected());
         rowsMoved = counts.rowsMoved();
         batches = counts.batches();

@@ -3,14 +3,13 @@ package io.usagearchiver.internal.move;
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.ArchiveSettings;
 import io.usagearchiver.Hold;
-import io.usagearchiver.internal.inspect.PlanWarnings;
 import io.usagearchiver.internal.jdbc.Session;
 import io.usagearchiver.internal.ledger.ActiveHolds;
 import io.usagearchiver.internal.ledger.LedgerRow;
-import io.usagearchiver.internal.postgres.NaiveUtc;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.CandidateQuery;
 import io.usagearchiver.internal.schema.Direction;
+import io.usagearchiver.internal.schema.KeySequence;
 import io.usagearchiver.internal.schema.PairSchema;
 import java.time.LocalDateTime;
 import java.util.List;
@@ -20,7 +19,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Moves expired rows into the archive, but for those under a hold. */
-public record Sweep(ArchivePair<?> pair, int retentionMonths) implements Move {
+public record Sweep(ArchivePair<?> pair) implements Move {
     private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.Archiving");
 
     @Override
@@ -34,14 +33,14 @@ public record Sweep(ArchivePair<?> pair, int retentionMonths) implements Move {
     }
 
     @Override
-    public LocalDateTime cutoff(LocalDateTime now) {
-        return NaiveUtc.monthsBefore(now, retentionMonths);
+    public LocalDateTime cutoff(ArchiveSettings settings, LocalDateTime now) {
+        return settings.cutoff(now);
     }
 
     /** Says what will keep rows back from this sweep on, as far as that can be seen without reading more than a page of keys. */
     @Override
     public void check(DSLContext tx) {
-        PlanWarnings.sequenceBehind(tx, pair, true)
+        KeySequence.behindArchive(tx, pair, true)
                 .forEach(warning -> log.warn("{}: {}", TableName.name(pair.hot()), warning));
     }
 

@@ -2,11 +2,14 @@ package io.usagearchiver.internal.move;
 
 import io.usagearchiver.ArchiveSettings;
 import io.usagearchiver.Pace;
+import io.usagearchiver.RunWindow;
 import io.usagearchiver.StopReason;
 import io.usagearchiver.StopSignal;
+import io.usagearchiver.internal.jdbc.Pause;
 import io.usagearchiver.internal.jdbc.Session;
 import java.time.Duration;
 import java.time.LocalDateTime;
+import java.time.LocalTime;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jooq.DSLContext;
@@ -21,6 +24,8 @@ import org.slf4j.LoggerFactory;
 final class Throttler {
     /** How often the replicas are looked at, between two batches and while waiting, and the ledger, during a pause. */
     private static final Duration LOOK_INTERVAL = Duration.ofSeconds(1);
+
+    private static final Duration DAY = Duration.ofDays(1);
 
     private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.Pacing");
 
@@ -87,7 +92,7 @@ final class Throttler {
     StopReason awaitTurn(boolean any, LagReader reader) {
         StopReason reason = reasonToStop(any);
         if (reason == null && lastBatch != null) {
-            Duration pause = pace.pauseAfter(lastBatch);
+            Duration pause = Pause.after(lastBatch, pace);
             lastBatch = null;
             reason = pause(pause, any, reader);
         }
@@ -135,10 +140,19 @@ final class Throttler {
             length = min(length, timeBudget.minus(elapsed()));
         }
         if (pace.runWindow() != null) {
-            length = min(length, pace.runWindow().left(now.get().toLocalTime()));
+            length = min(length, left(pace.runWindow(), now.get().toLocalTime()));
         }
         session.await(length);
         return reasonToStop(budgetCounts);
+    }
+
+    /** How long a window goes on from a moment within: zero outside, a day where it is never over. */
+    static Duration left(RunWindow window, LocalTime time) {
+        if (window.start().equals(window.end())) {
+            return DAY;
+        }
+        Duration left = Duration.between(time, window.end());
+        return !window.contains(time) ? Duration.ZERO : left.isNegative() ? left.plus(DAY) : left;
     }
 
     private @Nullable StopReason awaitReplicas(Duration limit, LagReader reader) {

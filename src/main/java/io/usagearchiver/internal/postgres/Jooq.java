@@ -3,11 +3,14 @@ package io.usagearchiver.internal.postgres;
 import io.usagearchiver.ArchiveException;
 import java.lang.module.ModuleDescriptor.Version;
 import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jooq.Configuration;
 import org.jooq.Constants;
 import org.jooq.SQLDialect;
 import org.jooq.conf.Settings;
 import org.jooq.impl.DefaultConfiguration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * jOOQ as the archiver uses it: with settings of its own, so that none that the host has for its own statements ({@code
@@ -17,6 +20,8 @@ import org.jooq.impl.DefaultConfiguration;
 public final class Jooq {
     /** Generated classes call a constructor that came with it. */
     private static final Version OLDEST = Version.parse("3.19");
+
+    private static final Object MEMORY = Jooq.class;
 
     private Jooq() {}
 
@@ -30,6 +35,27 @@ public final class Jooq {
         return new DefaultConfiguration()
                 .set(SQLDialect.POSTGRES)
                 .set(new Settings().withExecuteLogging(false).withLocale(Locale.ROOT));
+    }
+
+    /** Has what is read once in a session, and in those that share its memory, read anew. */
+    public static void forget(Configuration session) {
+        Map<Object, Object> memory = memory(session);
+        if (memory == null) {
+            session.data(MEMORY, new ConcurrentHashMap<>());
+        } else {
+            memory.clear();
+        }
+    }
+
+    /** Gives another session's configuration the same memory. */
+    public static void share(Configuration session, Configuration other) {
+        other.data(MEMORY, session.data(MEMORY));
+    }
+
+    /** What was read in a session already; null outside of one, where nothing is to be read: as for a {@code toString}. */
+    @SuppressWarnings("unchecked")
+    public static @Nullable Map<Object, Object> memory(Configuration transaction) {
+        return (Map<Object, Object>) transaction.data(MEMORY);
     }
 
     /** Read at run time: the compiler would put down the one that it knows. */

@@ -43,11 +43,6 @@ public final class NaiveUtc {
                 "{0} + {1} * interval '1 millisecond'", SQLDataType.LOCALDATETIME, NOW, DSL.val(duration.toMillis()));
     }
 
-    /** The moment that lies {@code months} calendar months before {@code now}, its day clamped to the month's end. */
-    public static LocalDateTime monthsBefore(LocalDateTime now, int months) {
-        return now.truncatedTo(ChronoUnit.MICROS).minusMonths(months);
-    }
-
     /** A column or moment as PostgreSQL writes it: ISO, as pgjdbc insists on. That of a day is its beginning. */
     public static Field<String> text(Field<?> moment) {
         return naive(moment).cast(SQLDataType.VARCHAR);

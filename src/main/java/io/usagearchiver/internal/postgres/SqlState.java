@@ -1,11 +1,5 @@
 package io.usagearchiver.internal.postgres;
 
-import io.usagearchiver.StopSignal;
-import io.usagearchiver.internal.jdbc.BareFault;
-import io.usagearchiver.internal.jdbc.ConnectionLostException;
-import io.usagearchiver.internal.jdbc.StandbyException;
-import io.usagearchiver.internal.move.Refusals;
-import io.usagearchiver.internal.schema.SqlFiles;
 import java.sql.SQLException;
 import java.util.Set;
 import java.util.regex.Matcher;
@@ -41,7 +35,7 @@ public final class SqlState {
      *
      * A function can raise all others for one row alone: an index on an expression, a CHECK and a trigger call it. Damaged
      * data (XX001, XX002) and what extensions raise without a code (XX000) can be one row's, too. Where they are not, a
-     * sweep is refused row after row, which {@link Refusals} bounds.
+     * sweep is refused row after row, so it bounds how often.
      */
     private static final Set<String> NOT_OF_A_ROW = Set.of(
             "08", "0A", "0B", "0L", "0P", "25", "26", "28", "2B", "3D", "3F", "42", "53", "57", "58", "72", "99", "F0");
@@ -58,9 +52,6 @@ public final class SqlState {
      * RELEASE SAVEPOINT jOOQ keeps to itself. Not a full disk or a read-only database: those wait for an operator.
      */
     public static boolean isTransient(Throwable fault) {
-        if (fault instanceof ConnectionLostException) {
-            return true;
-        }
         if (told(fault).contains(STATEMENT_POOLING)) {
             return false;
         }
@@ -128,7 +119,7 @@ public final class SqlState {
         return sqlState(fault).equals("25006");
     }
 
-    /** Whether the statement was cancelled, by its timeout or by {@link StopSignal}. */
+    /** Whether the statement was cancelled, by its timeout or by a request to stop. */
     public static boolean isCancelled(Throwable fault) {
         return sqlState(fault).equals("57014");
     }
@@ -146,7 +137,7 @@ public final class SqlState {
     /** The same without what to do. */
     public static String told(Throwable fault) {
         SQLException cause = sqlException(fault);
-        return cause == null ? String.valueOf(fault.getMessage()) : BareFault.message(cause);
+        return cause == null ? String.valueOf(fault.getMessage()) : ServerMessage.of(cause);
     }
 
     private static String hint(String state, String told) {

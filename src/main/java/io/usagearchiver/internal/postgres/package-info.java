@@ -1,5 +1,6 @@
 /**
- * What there is to know of PostgreSQL and jOOQ, and nothing of ours.
+ * What there is to know of PostgreSQL and jOOQ, and of ours only the names of our SQL files, and faults. {@link io.usagearchiver.internal.postgres.SqlState} says
+ * what a fault means for a batch.
  */
 @NullMarked
 package io.usagearchiver.internal.postgres;

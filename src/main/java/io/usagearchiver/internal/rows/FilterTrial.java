@@ -6,8 +6,8 @@ import io.usagearchiver.ArchivePair;
 import io.usagearchiver.RowFilter;
 import io.usagearchiver.internal.postgres.NaiveUtc;
 import io.usagearchiver.internal.postgres.SqlState;
+import io.usagearchiver.internal.postgres.StorableText;
 import io.usagearchiver.internal.postgres.TableName;
-import java.nio.charset.StandardCharsets;
 import java.time.LocalDateTime;
 import java.time.LocalTime;
 import java.util.ArrayList;
@@ -63,7 +63,7 @@ public final class FilterTrial {
      * @throws IllegalArgumentException if it cannot
      */
     public RowFilter require(RowFilter filter) {
-        ids(filter).forEach(id -> requireStorable("id", id));
+        ids(filter).forEach(id -> StorableText.require("id", id));
         String problem = problem(filter);
         if (problem != null) {
             throw new IllegalArgumentException(problem);
@@ -75,18 +75,6 @@ public final class FilterTrial {
                 storedId(filter.maxId()),
                 filter.userId(),
                 filter.modelId());
-    }
-
-    /**
-     * Sees that a text arrives at the database as it is.
-     *
-     * @throws IllegalArgumentException if not
-     */
-    public static void requireStorable(String name, String text) {
-        if (text.indexOf('\0') >= 0 || !StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
-            throw new IllegalArgumentException(name + " " + text.replace('\0', '?')
-                    + ": must not have a NUL character or half of a surrogate pair, which the database cannot store");
-        }
     }
 
     /** Whether all of them can be honoured, asked at once. */

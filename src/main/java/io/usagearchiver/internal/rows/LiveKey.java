@@ -1,22 +1,23 @@
 package io.usagearchiver.internal.rows;
 
+import io.usagearchiver.internal.postgres.Jooq;
 import io.usagearchiver.internal.postgres.PgType;
 import io.usagearchiver.internal.postgres.TableName;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import org.jooq.Configuration;
 import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.Table;
+import org.jooq.impl.DSL;
 
 /**
  * The types of a key's columns in the live table, and the operators by which ORDER BY and indexes compare them: those of the
  * type's default operator class. Named with their schema, since a session finds no others than PostgreSQL's own: there
  * {@code =} between two values of {@code citext} would compare them as {@code text}.
  */
-public record LiveKey(List<Column> columns) {
+record LiveKey(List<Column> columns) {
     /**
      * A column.
      *
@@ -42,8 +43,6 @@ public record LiveKey(List<Column> columns) {
         }
     }
 
-    private static final Object KNOWN = LiveKey.class;
-
     private static final String COLUMNS = """
             select format_type(base.oid, -1) as type, array(select coalesce((
                 select case when n.nspname = 'pg_catalog' then o.oprname::text
@@ -68,45 +67,27 @@ public record LiveKey(List<Column> columns) {
               select type_of.oid from type_of where type_of.kind <> 'd') as base
             order by k.place""";
 
-    /** Has a session's configuration remember what was read in it. Without, nothing is read: as for a {@code toString}. */
-    public static void rememberIn(Configuration session) {
-        session.data(KNOWN, new ConcurrentHashMap<String, LiveKey>());
-    }
-
-    /** Has another session's configuration share what is remembered. */
-    public static void share(Configuration of, Configuration other) {
-        other.data(KNOWN, of.data(KNOWN));
-    }
-
-    /** Has what is remembered read anew. */
-    public static void forget(Configuration session) {
-        if (session.data(KNOWN) instanceof Map<?, ?> known) {
-            known.clear();
-        }
-    }
-
     /** Reads it, in the transaction that a statement with the key is made for; once a session. */
     static LiveKey of(Configuration transaction, Table<?> table, List<Field<?>> key) {
-        @SuppressWarnings("unchecked")
-        Map<String, LiveKey> known = (Map<String, LiveKey>) transaction.data(KNOWN);
+        Map<Object, Object> known = Jooq.memory(transaction);
         if (known == null) {
             return asGenerated(key);
         }
         List<String> names = key.stream().map(Field::getName).toList();
-        String name = TableName.name(table) + names;
-        LiveKey live = known.get(name);
-        if (live == null) {
-            live = new LiveKey(transaction
-                    .dsl()
-                    .fetch(COLUMNS, TableName.regclass(table), KeyColumns.array(names))
-                    .map(LiveKey::column));
-            if (live.columns.size() != key.size()) {
-                // The statement that needs it tells that the table or a column is missing.
-                return asGenerated(key);
-            }
-            known.put(name, live);
+        String name = "key of " + TableName.name(table) + names;
+        if (known.get(name) instanceof LiveKey live) {
+            return live;
         }
-        return live;
+        LiveKey read = new LiveKey(transaction
+                .dsl()
+                .fetch(COLUMNS, TableName.regclass(table), DSL.val(names.toArray(String[]::new)))
+                .map(LiveKey::column));
+        if (read.columns.size() != key.size()) {
+            // The statement that needs it tells that the table or a column is missing.
+            return asGenerated(key);
+        }
+        known.put(name, read);
+        return read;
     }
 
     private static Column column(Record row) {

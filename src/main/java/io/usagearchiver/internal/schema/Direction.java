@@ -32,6 +32,16 @@ public enum Direction {
         return this == ARCHIVE ? pair.archive() : pair.hot();
     }
 
+    /** What differences of the table that rows leave are told of. */
+    String from() {
+        return this == ARCHIVE ? "hot" : "archive";
+    }
+
+    /** What differences of the table that rows go into are told of. */
+    String into() {
+        return this == ARCHIVE ? "archive" : "hot";
+    }
+
     /** What the table that rows go into is called. */
     public String targetSide() {
         return targetSide;

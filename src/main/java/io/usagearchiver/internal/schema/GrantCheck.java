@@ -5,6 +5,7 @@ import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.generated.tables.UsageArchiveSweep;
+import io.usagearchiver.internal.postgres.SqlFiles;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.KeyColumns;
 import java.util.ArrayList;
@@ -133,6 +134,12 @@ public final class GrantCheck {
     /** The role, quoted where PostgreSQL asks for it. */
     public static String role(DSLContext tx) {
         return tx.fetchSingle("select quote_ident(current_user)").get(0, String.class);
+    }
+
+    /** Whether the role may see the transactions of other roles, and how far replicas are behind. */
+    public static boolean seesOtherSessions(DSLContext tx) {
+        return tx.fetchSingle("select pg_has_role('pg_read_all_stats', 'usage')")
+                .get(0, Boolean.class);
     }
 
     /** GRANT statements of the schemas that the role may not use: the catalog does not even tell it what is in them. */

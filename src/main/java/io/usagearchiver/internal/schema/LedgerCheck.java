@@ -6,6 +6,7 @@ import static io.usagearchiver.generated.Tables.USAGE_ARCHIVE_SWEEP;
 
 import io.usagearchiver.StopReason;
 import io.usagearchiver.internal.postgres.PgType;
+import io.usagearchiver.internal.postgres.SqlFiles;
 import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.postgres.TableName;
 import java.util.ArrayList;

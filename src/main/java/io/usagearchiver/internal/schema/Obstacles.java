@@ -3,7 +3,7 @@ package io.usagearchiver.internal.schema;
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.ArchiveSettings;
 import io.usagearchiver.SchemaDriftException;
-import io.usagearchiver.internal.move.ReplicaLag;
+import io.usagearchiver.internal.postgres.SqlFiles;
 import io.usagearchiver.internal.postgres.TableName;
 import java.util.ArrayList;
 import java.util.List;
@@ -37,7 +37,7 @@ public record Obstacles(
                 differences.addAll(e.differences());
             }
         }
-        if (settings.pace().maxReplicaLag() != null && ReplicaLag.lacksPrivilege(tx)) {
+        if (settings.pace().maxReplicaLag() != null && !GrantCheck.seesOtherSessions(tx)) {
             missing.add("GRANT pg_monitor TO " + GrantCheck.role(tx));
         }
         return new Obstacles(shape, differences, missing, hidden);

@@ -10,12 +10,12 @@ import com.mchange.v2.c3p0.ComboPooledDataSource;
 import io.usagearchiver.ArchiveSettings;
 import io.usagearchiver.Archiver;
 import io.usagearchiver.Pace;
-import io.usagearchiver.Rival;
 import io.usagearchiver.StopReason;
 import io.usagearchiver.SweepFailedException;
 import io.usagearchiver.SweepResult;
 import io.usagearchiver.UsageDetails;
 import io.usagearchiver.testing.CapturedLog;
+import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
@@ -251,7 +251,7 @@ class RetryTest {
                     SETTINGS.withTimeouts(Duration.ofSeconds(5), Duration.ofSeconds(20), Duration.ofSeconds(2)),
                     (sql, connection) -> {
                         int batch = sql.contains("delete from only ") ? deletes.incrementAndGet() : deletes.get();
-                        if (batch == 3 && sql.contains(slow ? "delete from only " : TappedConnections.COMMIT)) {
+                        if (batch == 3 && (slow || sql.equals(TappedConnections.COMMIT))) {
                             deletes.incrementAndGet();
                             awaitEnd(connection);
                         }

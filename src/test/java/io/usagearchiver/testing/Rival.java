@@ -1,8 +1,7 @@
-package io.usagearchiver;
+package io.usagearchiver.testing;
 
 import static org.awaitility.Awaitility.await;
 
-import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -13,7 +12,7 @@ public final class Rival implements AutoCloseable {
     /** The copy of a batch, for {@link #awaitWaiting}. */
     public static final String COPY = "insert into %model_usage_details_archive%";
     /** The proof of a batch, for {@link #awaitWaiting}. PostgreSQL shows the first kilobyte of a statement. */
-    static final String PROOF = "select % from only \"public\".\"model_usage_details_archive\" join %";
+    public static final String PROOF = "select % from only \"public\".\"model_usage_details_archive\" join %";
 
     private final TestDatabase db;
     private final Connection connection;

@@ -1,4 +1,4 @@
-package io.usagearchiver.internal.schema;
+package io.usagearchiver.internal.postgres;
 
 import java.util.List;
 import java.util.regex.Pattern;
@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 /** Which files of {@code sql/} make a table that the library ships, and grant what is needed on it. */
 public final class SqlFiles {
     /** The archiver's own tables. */
-    static final String LEDGER = "sql/02-ledger.sql";
+    public static final String LEDGER = "sql/02-ledger.sql";
 
     private static final String ARCHIVER_GRANTS = "sql/04-grants.sql";
     private static final String RESTORER_GRANTS = "sql/06-restore-grants.sql";
@@ -52,7 +52,7 @@ public final class SqlFiles {
     }
 
     /** What to do where a right is missing that a restore needs. */
-    static String toGrantRestore(String table) {
+    public static String toGrantRestore(String table) {
         Known known = of(table);
         return known == null
                 ? "; grant it to a role of its own, as " + RESTORER_GRANTS + " does"

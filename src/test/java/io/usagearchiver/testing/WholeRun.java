@@ -1,8 +1,23 @@
-package io.usagearchiver;
+package io.usagearchiver.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.ArchiveSettings;
+import io.usagearchiver.Archiver;
+import io.usagearchiver.ConnectionSource;
+import io.usagearchiver.Hold;
+import io.usagearchiver.PastSweep;
+import io.usagearchiver.Plan;
+import io.usagearchiver.Planner;
+import io.usagearchiver.RestoreResult;
+import io.usagearchiver.RowFilter;
+import io.usagearchiver.StopReason;
+import io.usagearchiver.StopSignal;
+import io.usagearchiver.SweepHistory;
+import io.usagearchiver.SweepResult;
+import io.usagearchiver.UsageDetails;
+import io.usagearchiver.Verification;
+import io.usagearchiver.Verifier;
 import java.sql.DriverManager;
 import java.time.Duration;
 

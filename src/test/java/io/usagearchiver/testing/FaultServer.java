@@ -1,7 +1,5 @@
-package io.usagearchiver.faults;
+package io.usagearchiver.testing;
 
-import io.usagearchiver.testing.PgCtl;
-import io.usagearchiver.testing.TestDatabase;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -1,4 +1,4 @@
-package io.usagearchiver.internal.jdbc;
+package io.usagearchiver.internal.postgres;
 
 import org.jooq.exception.DataAccessException;
 
@@ -6,7 +6,7 @@ import org.jooq.exception.DataAccessException;
 public final class StandbyException extends DataAccessException {
     private static final long serialVersionUID = 1;
 
-    StandbyException(RuntimeException cause) {
+    public StandbyException(RuntimeException cause) {
         super(String.valueOf(cause.getMessage()), cause);
     }
 }

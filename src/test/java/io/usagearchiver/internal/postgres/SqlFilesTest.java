@@ -1,8 +1,7 @@
-package io.usagearchiver;
+package io.usagearchiver.internal.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.usagearchiver.internal.schema.SqlFiles;
 import org.junit.jupiter.api.Test;
 
 class SqlFilesTest {

@@ -1,4 +1,4 @@
-package io.usagearchiver.cli;
+package io.usagearchiver.cli.report;
 
 import io.usagearchiver.quartz.PluginSettings;
 import io.usagearchiver.quartz.Variables;
@@ -6,17 +6,17 @@ import java.io.PrintWriter;
 import java.util.Map;
 
 /** What is told of settings that come from the environment, by their variables. */
-final class VariableReport {
+public final class VariableReport {
     private VariableReport() {}
 
     /** Tells which ones do, and what of it may not be meant. */
-    static void tell(PluginSettings settings, Map<String, String> used, PrintWriter out) {
+    public static void tell(PluginSettings settings, Map<String, String> used, PrintWriter out) {
         used.forEach((setting, variable) -> out.println(setting + " is from the environment variable " + variable));
         warn(settings, used, out);
     }
 
     /** Tells only what may not be meant. */
-    static void warn(PluginSettings settings, Map<String, String> used, PrintWriter out) {
+    public static void warn(PluginSettings settings, Map<String, String> used, PrintWriter out) {
         Variables.warnings(settings, used).forEach(warning -> out.println("WARNING: " + warning));
         out.flush();
     }
