@@ -7,6 +7,7 @@ import io.usagearchiver.SweepResult;
 import io.usagearchiver.internal.postgres.NaiveUtc;
 import io.usagearchiver.internal.postgres.QueryPlan;
 import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.rows.CandidateQueries;
 import io.usagearchiver.internal.rows.CandidateQuery;
 import io.usagearchiver.internal.rows.KeyColumns;
 import io.usagearchiver.internal.schema.PairSchema;
@@ -46,7 +47,7 @@ final class BacklogCounter {
         this.cutoff = cutoff;
         this.batchSize = batchSize;
         this.limit = limit;
-        this.branches = CandidateQuery.expired(pair, cutoff, holds);
+        this.branches = CandidateQueries.expired(pair, cutoff, holds);
     }
 
     public Plan.Backlog count(DSLContext tx) {

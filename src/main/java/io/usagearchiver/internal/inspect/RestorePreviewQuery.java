@@ -5,6 +5,7 @@ import io.usagearchiver.RestorePreview;
 import io.usagearchiver.RowFilter;
 import io.usagearchiver.SweepResult;
 import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.rows.CandidateQueries;
 import io.usagearchiver.internal.rows.CandidateQuery;
 import io.usagearchiver.internal.rows.KeyColumns;
 import io.usagearchiver.internal.schema.PairSchema;
@@ -30,7 +31,7 @@ public final class RestorePreviewQuery {
                 TableName.only(archive).leftJoin(TableName.only(pair.hot())).on(hot.equal(archived.columns()));
         Condition isHot = hot.columns().get(0).isNotNull();
         // By branches, since no index serves the age as a whole.
-        Condition matches = DSL.or(CandidateQuery.matching(pair, filter).stream()
+        Condition matches = DSL.or(CandidateQueries.matching(pair, filter).stream()
                 .map(CandidateQuery::wanted)
                 .toList());
         Condition same = shape.identical(archive, pair.hot());

@@ -1,8 +1,12 @@
 package io.usagearchiver.internal.jdbc;
 
+import io.usagearchiver.ArchiveException;
+import io.usagearchiver.ConnectionSource;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import org.jooq.Configuration;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -11,10 +15,62 @@ final class LentConnection {
     private static final int VALIDATION_SECONDS = 2;
     private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.Session");
 
-    private LentConnection() {}
+    /** The catalog that the schema check reads is not like this before. */
+    private static final int OLDEST_SERVER = 15;
+
+    private final Connection connection;
+    private final int networkTimeoutBefore;
+    private final int serverVersion;
+    private final ServerSession server;
+
+    private LentConnection(Connection connection) throws SQLException {
+        this.connection = connection;
+        this.networkTimeoutBefore = connection.getNetworkTimeout();
+        this.serverVersion = connection.getMetaData().getDatabaseMajorVersion();
+        this.server = new ServerSession(connection);
+    }
+
+    /** Borrows one. */
+    static LentConnection of(ConnectionSource connections) throws SQLException {
+        Connection opened = connections.open();
+        LentConnection lent = null;
+        try {
+            lent = new LentConnection(opened);
+            return lent;
+        } finally {
+            if (lent == null) {
+                giveBack(opened);
+            }
+        }
+    }
+
+    Connection connection() {
+        return connection;
+    }
+
+    /** The major version of the server. */
+    int serverVersion() {
+        return serverVersion;
+    }
+
+    /** What is on the other side of it, maybe behind a pooler. */
+    ServerSession server() {
+        return server;
+    }
+
+    /** What is thrown if the server is too old; null if it will do. */
+    @Nullable
+    ArchiveException tooOld() {
+        return serverVersion >= OLDEST_SERVER
+                ? null
+                : new ArchiveException(
+                        "The archiver needs PostgreSQL " + OLDEST_SERVER + " or later, and the server is PostgreSQL "
+                                + serverVersion,
+                        null);
+    }
 
     /** Has the driver wait no longer than so for an answer of the server. */
-    static void limitAnswers(Connection connection, Duration limit) throws SQLException {
+    void limitAnswers(Duration limit) throws SQLException {
         try {
             connection.setNetworkTimeout(Runnable::run, Math.toIntExact(limit.toMillis()));
         } catch (RuntimeException e) {
@@ -23,7 +79,7 @@ final class LentConnection {
     }
 
     /** Whether the server answers on it. */
-    static boolean isValid(Connection connection) {
+    boolean isValid() {
         try {
             return connection.isValid(VALIDATION_SECONDS);
         } catch (SQLException | RuntimeException e) {
@@ -32,7 +88,7 @@ final class LentConnection {
     }
 
     /** Gives it back with the limit for answers that it had. */
-    static void giveBack(Connection connection, int networkTimeoutBefore) {
+    void giveBack() {
         try (connection) {
             // Not every pool does this itself.
             connection.setNetworkTimeout(Runnable::run, networkTimeoutBefore);
@@ -42,11 +98,25 @@ final class LentConnection {
     }
 
     /** Gives back one whose limit for answers could not be read. */
-    static void giveBack(Connection connection) {
+    private static void giveBack(Connection connection) {
         try {
             connection.close();
         } catch (SQLException | RuntimeException e) {
             log.debug("Could not give the connection back in order", e);
+        }
+    }
+
+    /** Whether it is to a standby. In a transaction of its own: the next one has to begin with its limits. */
+    boolean isOfStandby(Configuration jooq) {
+        try {
+            return jooq.set(connection)
+                    .dsl()
+                    .transactionResult(configuration -> configuration
+                            .dsl()
+                            .fetchSingle("select pg_catalog.pg_is_in_recovery()")
+                            .get(0, Boolean.class));
+        } catch (RuntimeException e) {
+            return false;
         }
     }
 }

@@ -7,7 +7,6 @@ import io.usagearchiver.StopSignal;
 import io.usagearchiver.internal.postgres.Jooq;
 import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.postgres.StandbyException;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.function.BiFunction;
@@ -29,8 +28,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Session implements AutoCloseable {
     private static final int BEGINNINGS = 20;
-    /** The catalog that the schema check reads is not like this before. */
-    private static final int OLDEST_SERVER = 15;
 
     private final ConnectionSource connections;
     private final ArchiveSettings settings;
@@ -38,10 +35,7 @@ public final class Session implements AutoCloseable {
     private final StatementCanceller canceller;
     private final Retry retry;
     private final Configuration jooq;
-    private @Nullable Connection connection;
-    private @Nullable ServerSession server;
-    private int serverVersion;
-    private int networkTimeoutBefore;
+    private @Nullable LentConnection lent;
     private boolean renewed;
 
     private Session(ConnectionSource connections, ArchiveSettings settings, StopSignal stop) {
@@ -65,17 +59,15 @@ public final class Session implements AutoCloseable {
      */
     public static Session open(ConnectionSource connections, ArchiveSettings settings, StopSignal stop) {
         Session session = new Session(connections, settings, stop);
+        ArchiveException tooOld;
         try {
-            session.connect();
+            tooOld = session.connect().tooOld();
         } catch (SQLException | RuntimeException e) {
             throw new ArchiveException(ConnectionLostException.message(e), e);
         }
-        if (session.serverVersion < OLDEST_SERVER) {
+        if (tooOld != null) {
             session.close();
-            throw new ArchiveException(
-                    "The archiver needs PostgreSQL " + OLDEST_SERVER + " or later, and the server is PostgreSQL "
-                            + session.serverVersion,
-                    null);
+            throw tooOld;
         }
         return session;
     }
@@ -99,16 +91,14 @@ public final class Session implements AutoCloseable {
      */
     public <T extends @Nullable Object> T transaction(TransactionLimits limits, Function<DSLContext, T> work) {
         for (int beginning = 1; ; beginning++) {
-            Connection current = connection == null ? reconnect() : connection;
+            LentConnection current = current();
             boolean[] begun = {false};
             try {
-                return jooq.set(current).dsl().transactionResult(configuration -> {
-                    LentConnection.limitAnswers(current, limits.answer());
-                    Results limited = configuration.dsl().fetchMany(limits.sql(serverVersion));
+                return jooq.set(current.connection()).dsl().transactionResult(configuration -> {
+                    current.limitAnswers(limits.answer());
+                    Results limited = configuration.dsl().fetchMany(limits.sql(current.serverVersion()));
                     begun[0] = true;
-                    if (server != null) {
-                        server.requireOwnStatements(limited);
-                    }
+                    current.server().requireOwnStatements(limited);
                     return work.apply(configuration.dsl());
                 });
             } catch (RuntimeException e) {
@@ -131,14 +121,12 @@ public final class Session implements AutoCloseable {
      */
     public <T extends @Nullable Object> T transaction(
             TransactionLimits limits, Select<?> statement, BiFunction<DSLContext, Record, T> judge) {
-        Connection current = connection == null ? reconnect() : connection;
+        LentConnection current = current();
         try {
-            return jooq.set(current).dsl().transactionResult(configuration -> {
-                LentConnection.limitAnswers(current, limits.answer());
-                Results told = configuration.dsl().fetchMany(limits.sql(serverVersion) + "; {0}", statement);
-                if (server != null) {
-                    server.requireOwnStatements(told);
-                }
+            return jooq.set(current.connection()).dsl().transactionResult(configuration -> {
+                current.limitAnswers(limits.answer());
+                Results told = configuration.dsl().fetchMany(limits.sql(current.serverVersion()) + "; {0}", statement);
+                current.server().requireOwnStatements(told);
                 return judge.apply(
                         configuration.dsl(), told.get(told.size() - 1).get(0));
             });
@@ -186,13 +174,13 @@ public final class Session implements AutoCloseable {
     }
 
     /** A fault as it may be told, after giving back a connection that is gone. */
-    private RuntimeException told(RuntimeException fault, Connection current) {
+    private RuntimeException told(RuntimeException fault, LentConnection current) {
         if (fault instanceof StoppedException) {
             return fault;
         }
         RuntimeException bare = fault instanceof DataAccessException e ? BareFault.of(e) : fault;
-        if (LentConnection.isValid(current) && !SqlState.isOfConnection(bare)) {
-            return SqlState.isReadOnly(bare) && isStandby(current) ? new StandbyException(bare) : bare;
+        if (current.isValid() && !SqlState.isOfConnection(bare)) {
+            return SqlState.isReadOnly(bare) && current.isOfStandby(jooq) ? new StandbyException(bare) : bare;
         }
         close();
         return SqlState.isTransient(bare) ? bare : BareFault.ofLostConnection(bare);
@@ -203,7 +191,7 @@ public final class Session implements AutoCloseable {
      * be undone then, since a batch commits asynchronously.
      */
     public boolean isRenewed() {
-        return renewed || connection == null;
+        return renewed || lent == null;
     }
 
     /** Takes note of the present connection. */
@@ -223,18 +211,20 @@ public final class Session implements AutoCloseable {
 
     @Override
     public void close() {
-        Connection current = connection;
-        connection = null;
+        LentConnection current = lent;
+        lent = null;
         canceller.uses(null);
-        if (current == null) {
-            return;
+        if (current != null) {
+            current.giveBack();
         }
-        LentConnection.giveBack(current, networkTimeoutBefore);
     }
 
-    private Connection reconnect() {
+    private LentConnection current() {
+        if (lent != null) {
+            return lent;
+        }
         try {
-            Connection another = connect();
+            LentConnection another = connect();
             renewed = true;
             return another;
         } catch (SQLException | RuntimeException e) {
@@ -242,35 +232,10 @@ public final class Session implements AutoCloseable {
         }
     }
 
-    private Connection connect() throws SQLException {
-        Connection opened = connections.open();
-        boolean usable = false;
-        try {
-            networkTimeoutBefore = opened.getNetworkTimeout();
-            serverVersion = opened.getMetaData().getDatabaseMajorVersion();
-            usable = true;
-        } finally {
-            if (!usable) {
-                LentConnection.giveBack(opened);
-            }
-        }
-        connection = opened;
-        canceller.uses(opened);
-        server = new ServerSession(opened);
+    private LentConnection connect() throws SQLException {
+        LentConnection opened = LentConnection.of(connections);
+        lent = opened;
+        canceller.uses(opened.connection());
         return opened;
-    }
-
-    /** In a transaction of its own: the next one has to begin with its limits. */
-    private boolean isStandby(Connection current) {
-        try {
-            return jooq.set(current)
-                    .dsl()
-                    .transactionResult(configuration -> configuration
-                            .dsl()
-                            .fetchSingle("select pg_catalog.pg_is_in_recovery()")
-                            .get(0, Boolean.class));
-        } catch (RuntimeException e) {
-            return false;
-        }
     }
 }

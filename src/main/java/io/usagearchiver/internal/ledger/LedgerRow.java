@@ -18,11 +18,7 @@ import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
-import org.jooq.Record1;
 import org.jooq.Result;
-import org.jooq.ResultQuery;
-import org.jooq.UpdateConditionStep;
-import org.jooq.UpdateSetFirstStep;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
@@ -136,9 +132,8 @@ public final class LedgerRow {
      * @throws SupersededException if the row is not RUNNING any more
      */
     public int touch(DSLContext tx) {
-        signNanos = System.nanoTime();
         int rows = tx.update(L)
-                .set(L.LIVE_UNTIL, NaiveUtc.inFuture(life))
+                .set(L.LIVE_UNTIL, signOfLife())
                 .where(L.SWEEP_ID.eq(sweepId))
                 .and(L.STATE.eq(RUNNING))
                 .execute();
@@ -149,77 +144,40 @@ public final class LedgerRow {
         return rows;
     }
 
+    /** Notes that a batch is about to count as a sign of life. Returns until when it will be one. */
+    Field<LocalDateTime> signOfLife() {
+        signNanos = System.nanoTime();
+        return NaiveUtc.inFuture(life);
+    }
+
+    /** That the row is that of this sweep, which is RUNNING, under the holds that were read. */
+    Condition isAsBefore() {
+        return L.SWEEP_ID.eq(sweepId).and(L.STATE.eq(RUNNING)).and(hasSameHolds());
+    }
+
+    private Condition hasSameHolds() {
+        return holdsVersion == null ? DSL.noCondition() : L.HOLDS_VERSION.eq(holdsVersion);
+    }
+
+    /** The fingerprint of the live tables. */
+    Field<String> liveFingerprint() {
+        return PairSchema.liveFingerprint(pair);
+    }
+
     /**
-     * Counts a batch in its own transaction.
+     * Says why a batch was not counted.
      *
      * @throws SupersededException if the row is not RUNNING any more
      * @throws HoldsChangedException if a hold was set since {@link #readHolds}
      * @throws PairSchema.ChangedException if the tables are not as they were when they were checked
      * @throws SwallowedException if something keeps it from being counted
      */
-    public void count(DSLContext tx, BatchResult moved, PairSchema shape) {
-        Field<String> fingerprint = PairSchema.liveFingerprint(pair);
-        String live = counting(
-                        tx.update(L),
-                        DSL.val(moved.copied()),
-                        moved.proven(),
-                        moved.conflicts().size(),
-                        moved.rejected().size(),
-                        DSL.noCondition())
-                .returningResult(fingerprint)
-                .fetchOne(fingerprint);
-        requireCounted(tx, live, shape);
-    }
-
-    /**
-     * What counts a batch within the statement that moves its rows, if there is any.
-     *
-     * @param moved how many
-     * @param name what it is to call the fingerprint that it returns, for {@link #requireCounted}
-     */
-    public ResultQuery<Record1<String>> counting(Field<Integer> moved, String name) {
-        Field<String> fingerprint = PairSchema.liveFingerprint(pair).as(name);
-        return counting(DSL.update(L), moved, 0, 0, 0, DSL.condition("{0} > 0", moved))
-                .returningResult(fingerprint);
-    }
-
-    /**
-     * Sees that a batch was counted, in its own transaction.
-     *
-     * @param live the fingerprint that counting it has returned; null if it has returned nothing
-     * @throws RuntimeException as {@link #count} does
-     */
-    public void requireCounted(DSLContext tx, @Nullable String live, PairSchema shape) {
-        if (live != null) {
-            shape.requireUnchanged(live);
-            return;
-        }
+    void requireNoReason(DSLContext tx, PairSchema shape) {
         requireAsBefore(tx, shape);
-        if (holdsVersion != null && !tx.fetchExists(L, L.SWEEP_ID.eq(sweepId).and(L.HOLDS_VERSION.eq(holdsVersion)))) {
+        if (!tx.fetchExists(L, L.SWEEP_ID.eq(sweepId).and(hasSameHolds()))) {
             throw new HoldsChangedException();
         }
         throw new SwallowedException(sweepId);
-    }
-
-    private UpdateConditionStep<?> counting(
-            UpdateSetFirstStep<?> update,
-            Field<Integer> copied,
-            int proven,
-            int conflicts,
-            int rejected,
-            Condition any) {
-        signNanos = System.nanoTime();
-        return update.set(L.BATCHES, L.BATCHES.plus(1))
-                .set(L.ROWS_MOVED, L.ROWS_MOVED.plus(copied))
-                .set(L.ROWS_ALREADY_ARCHIVED, L.ROWS_ALREADY_ARCHIVED.plus(proven))
-                .set(L.ROWS_IN_CONFLICT, L.ROWS_IN_CONFLICT.plus(conflicts))
-                .set(L.ROWS_REJECTED, L.ROWS_REJECTED.plus(rejected))
-                .set(L.LAST_BATCH_AT, NaiveUtc.NOW)
-                .set(L.LIVE_UNTIL, NaiveUtc.inFuture(life))
-                .where(L.SWEEP_ID.eq(sweepId))
-                .and(L.STATE.eq(RUNNING))
-                .and(holdsVersion == null ? DSL.noCondition() : L.HOLDS_VERSION.eq(holdsVersion))
-                .and(any);
     }
 
     /**

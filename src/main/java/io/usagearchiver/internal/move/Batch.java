@@ -1,6 +1,7 @@
 package io.usagearchiver.internal.move;
 
 import io.usagearchiver.ArchivePair;
+import io.usagearchiver.internal.ledger.BatchCount;
 import io.usagearchiver.internal.ledger.BatchResult;
 import io.usagearchiver.internal.ledger.HoldsChangedException;
 import io.usagearchiver.internal.ledger.LedgerRow;
@@ -45,7 +46,7 @@ import org.jspecify.annotations.Nullable;
  * Each step has to find exactly the rows of the one before it, a single row as well: what is deleted is what was copied or
  * proven. For a sweep, the source is the hot table and the target the archive; for a restore it is the other way round.
  *
- * <p>One statement with data-modifying CTEs would not do: its INSERT reads the snapshot from before the locks.
+ * <p>This is the slow way, for what {@link FastBatch} has given back: what it meets that is odd, it deals with row by row.
  */
 final class Batch {
     private final Table<?> source;
@@ -56,7 +57,7 @@ final class Batch {
     private final KeyColumns targetKey;
     private final Field<Object> sourceRow;
     private final PairSchema shape;
-    private final LedgerRow ledger;
+    private final BatchCount count;
 
     Batch(ArchivePair<?> pair, Direction direction, PairSchema shape, LedgerRow ledger) {
         this.source = direction.source(pair);
@@ -67,7 +68,7 @@ final class Batch {
         this.targetKey = KeyColumns.of(target, pair);
         this.sourceRow = DSL.field(TableName.qualified(source).append("ctid"));
         this.shape = shape;
-        this.ledger = ledger;
+        this.count = new BatchCount(ledger, shape);
     }
 
     /**
@@ -96,9 +97,9 @@ final class Batch {
         }
         BatchResult moved = new BatchResult(copied.size(), proven.size(), present, Map.of());
         if (moved.isEmpty()) {
-            ledger.requireAsBefore(tx, shape);
+            count.requireAsBefore(tx);
         } else {
-            ledger.count(tx, moved, shape);
+            count.add(tx, moved);
         }
         return moved;
     }
@@ -106,7 +107,7 @@ final class Batch {
     /** Counts a row that the target refuses, and leaves it where it is. */
     BatchResult reject(DSLContext tx, String key, String reason) {
         BatchResult rejected = new BatchResult(0, 0, List.of(), Map.of(key, reason));
-        ledger.count(tx, rejected, shape);
+        count.add(tx, rejected);
         return rejected;
     }
 

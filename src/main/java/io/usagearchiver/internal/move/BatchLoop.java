@@ -8,12 +8,9 @@ import io.usagearchiver.internal.ledger.SupersededException;
 import io.usagearchiver.internal.ledger.SwallowedException;
 import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.rows.CandidateQuery;
-import io.usagearchiver.internal.rows.Candidates;
-import io.usagearchiver.internal.rows.Slices;
 import io.usagearchiver.internal.schema.PairSchema;
 import io.usagearchiver.internal.schema.SchemaCheck;
 import java.util.List;
-import java.util.function.Function;
 import org.jooq.DSLContext;
 import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
@@ -100,7 +97,8 @@ public final class BatchLoop {
             recount();
             refusals.beginPass();
             try {
-                return pass(new SliceMover(run, move.pair(), schema, throttler, refusals, fast, workers));
+                SliceMover mover = new SliceMover(run, move.pair(), schema, throttler, refusals, fast, workers);
+                return pass(new Pass(run, queries, mover, throttler, refusals, fast));
             } finally {
                 settle();
             }
@@ -120,32 +118,14 @@ public final class BatchLoop {
         }
     }
 
-    private @Nullable StopReason pass(SliceMover mover) {
+    private @Nullable StopReason pass(Pass pass) {
         KeptBackRows keptBack = progress.keptBack();
-        Slices slices =
-                new Slices(this::readPage, queries, run.settings().batchSize(), throttler::batchSize, keptBack.keys());
-        int slow = mover.batchesToLeaveOut();
-        for (var slice = slices.next(slow); slice != null; slice = slices.next(slow)) {
-            StopReason reason = slow > 0 ? null : awaitTurn(slice.age());
-            if (reason == null && (slow > 0 || !mover.moveAtOnce(slice))) {
-                reason = pass(mover, slices, slices.candidates(slice));
-            }
-            if (slow > 0) {
-                fast.leftOut(Math.max(1, slice.rows() / throttler.batchSize()));
-            }
-            if (reason == null) {
-                reason = passGivenBack(mover, slices, false);
-            }
-            if (reason != null) {
-                return reason;
-            }
-            slow = mover.batchesToLeaveOut();
-        }
-        StopReason reason = passGivenBack(mover, slices, true);
+        StopReason reason = pass.run();
         if (reason != null) {
             return reason;
         }
-        if (!anyLeft(mover, slices.isEmpty() && progress.batches() == 0)) {
+        SliceMover mover = pass.mover();
+        if (!anyLeft(mover, pass.isEmpty() && progress.batches() == 0)) {
             return StopReason.DRAINED;
         }
         if (mover.hasMoved() && keptBack.isComplete()) {
@@ -158,55 +138,11 @@ public final class BatchLoop {
         return StopReason.ROWS_LOCKED;
     }
 
-    private <T> T readPage(Function<DSLContext, T> query) {
-        return run.read(dsl -> {
-            fast.look(dsl);
-            return query.apply(dsl);
-        });
-    }
-
     /** Waits for what workers have in hand when a pass has ended before its end. The ledger row says what becomes of it. */
     private void settle() {
         while (workers.outcome(true) != null) {
             unheard = true;
         }
-    }
-
-    /** Goes over what workers have given back, once one of them is free for more, or all are done. */
-    private @Nullable StopReason passGivenBack(SliceMover mover, Slices slices, boolean all) {
-        for (var slice = mover.givenBack(all); slice != null; slice = mover.givenBack(all)) {
-            StopReason reason = pass(mover, slices, slices.candidates(slice));
-            if (reason != null) {
-                return reason;
-            }
-        }
-        return null;
-    }
-
-    /** Goes over candidates the slow way, up to the end of the pass if so many are refused that not all can be tried. */
-    private @Nullable StopReason pass(SliceMover mover, Slices slices, Candidates candidates) {
-        for (var slice = candidates.next(); slice != null; slice = candidates.next()) {
-            StopReason reason = awaitTurn(slice.age());
-            if (reason != null) {
-                return reason;
-            }
-            mover.tryOut(candidates, slice);
-            if (refusals.areMany()) {
-                slices.leaveTo(candidates);
-            }
-        }
-        return null;
-    }
-
-    private @Nullable StopReason awaitTurn(String age) {
-        StopReason reason = throttler.awaitTurn(progress.batches() > 0, this::replicas);
-        if (reason == null) {
-            if (progress.isNew()) {
-                progress.estimated(run.read(dsl -> CandidateQuery.estimate(dsl, queries)));
-            }
-            progress.reached(age);
-        }
-        return reason;
     }
 
     private void readQueries() {
@@ -253,14 +189,6 @@ public final class BatchLoop {
         queries = List.of();
         run.session().forgetTables();
         schema = run.look(tx -> SchemaCheck.run(tx, move.pair(), ledger.direction()));
-    }
-
-    /** Looks at the replicas, and whether this run is superseded: a wait for them can be long. */
-    private ReplicaLag.@Nullable Lag replicas(Function<DSLContext, ReplicaLag.@Nullable Lag> query) {
-        return run.read(tx -> {
-            ledger.requireRunning(tx);
-            return query.apply(tx);
-        });
     }
 
     /**

@@ -1,6 +1,7 @@
 package io.usagearchiver.internal.move;
 
 import io.usagearchiver.ArchivePair;
+import io.usagearchiver.internal.ledger.BatchCount;
 import io.usagearchiver.internal.ledger.BatchResult;
 import io.usagearchiver.internal.ledger.LedgerRow;
 import io.usagearchiver.internal.postgres.SqlState;
@@ -39,13 +40,13 @@ final class FastBatch {
     private final Table<?> source;
     private final Table<?> target;
     private final PairSchema schema;
-    private final LedgerRow ledger;
+    private final BatchCount count;
 
     FastBatch(ArchivePair<?> pair, Direction direction, PairSchema schema, LedgerRow ledger) {
         this.source = direction.source(pair);
         this.target = direction.target(pair);
         this.schema = schema;
-        this.ledger = ledger;
+        this.count = new BatchCount(ledger, schema);
     }
 
     /**
@@ -69,13 +70,13 @@ final class FastBatch {
                         .columns(schema.columns(target))
                         .select(DSL.select(names("moved")).from(DSL.name("moved")))
                         .returningResult(DSL.inline(1).as("row")));
-        Field<Integer> inserted = count("copied");
-        CommonTableExpression<?> counted = DSL.name("counted").as(ledger.counting(inserted, FINGERPRINT));
+        Field<Integer> inserted = countOf("copied");
+        CommonTableExpression<?> counted = DSL.name("counted").as(count.within(inserted, FINGERPRINT));
         return DSL.with(moved)
                 .with(copied)
                 .with(counted)
                 .select(
-                        count("moved").as(DELETED),
+                        countOf("moved").as(DELETED),
                         inserted.as(INSERTED),
                         DSL.field(
                                         "(select {0} from {1})",
@@ -89,7 +90,7 @@ final class FastBatch {
                 .toList();
     }
 
-    private static Field<Integer> count(String table) {
+    private static Field<Integer> countOf(String table) {
         return DSL.field("(select count(*) from {0})", SQLDataType.INTEGER, DSL.name(table));
     }
 
@@ -107,9 +108,9 @@ final class FastBatch {
                     + inserted + " were copied: something acts on the tables that the schema check does not know");
         }
         if (deleted == 0) {
-            ledger.requireAsBefore(tx, schema);
+            count.requireAsBefore(tx);
         } else {
-            ledger.requireCounted(tx, row.get(FINGERPRINT, String.class), schema);
+            count.require(tx, row.get(FINGERPRINT, String.class));
         }
         return new BatchResult(inserted, 0, List.of(), Map.of());
     }

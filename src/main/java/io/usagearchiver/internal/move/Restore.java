@@ -7,6 +7,7 @@ import io.usagearchiver.RowFilter;
 import io.usagearchiver.internal.jdbc.Session;
 import io.usagearchiver.internal.ledger.HoldTable;
 import io.usagearchiver.internal.ledger.LedgerRow;
+import io.usagearchiver.internal.rows.CandidateQueries;
 import io.usagearchiver.internal.rows.CandidateQuery;
 import io.usagearchiver.internal.schema.Direction;
 import io.usagearchiver.internal.schema.PairSchema;
@@ -73,6 +74,6 @@ public final class Restore implements Move {
 
     @Override
     public List<CandidateQuery> rows(DSLContext tx, LedgerRow ledger, PairSchema shape) {
-        return CandidateQuery.matching(pair, filter);
+        return CandidateQueries.matching(pair, filter);
     }
 }

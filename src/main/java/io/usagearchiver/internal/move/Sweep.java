@@ -7,6 +7,7 @@ import io.usagearchiver.internal.jdbc.Session;
 import io.usagearchiver.internal.ledger.ActiveHolds;
 import io.usagearchiver.internal.ledger.LedgerRow;
 import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.rows.CandidateQueries;
 import io.usagearchiver.internal.rows.CandidateQuery;
 import io.usagearchiver.internal.schema.Direction;
 import io.usagearchiver.internal.schema.KeySequence;
@@ -54,7 +55,7 @@ public record Sweep(ArchivePair<?> pair) implements Move {
 
     @Override
     public List<CandidateQuery> rows(DSLContext tx, LedgerRow ledger, PairSchema shape) {
-        return CandidateQuery.expired(
+        return CandidateQueries.expired(
                         pair, ledger.cutoff(), ActiveHolds.toHonour(tx, pair, () -> ledger.readHolds(tx, shape)))
                 .stream()
                 .map(query -> query.inStretches(tx))

@@ -1,21 +1,15 @@
 package io.usagearchiver.internal.rows;
 
-import io.usagearchiver.ArchivePair;
-import io.usagearchiver.RowFilter;
 import io.usagearchiver.internal.postgres.NaiveUtc;
 import io.usagearchiver.internal.postgres.TableName;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.function.Function;
-import java.util.stream.IntStream;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
-import org.jooq.Name;
 import org.jooq.Record3;
-import org.jooq.Record4;
 import org.jooq.Select;
 import org.jooq.Table;
 import org.jooq.impl.DSL;
@@ -51,7 +45,7 @@ public final class CandidateQuery {
     private final Condition wanted;
     private final Condition estimable;
 
-    private CandidateQuery(
+    CandidateQuery(
             Table<?> table,
             KeyColumns key,
             Field<?> age,
@@ -68,66 +62,23 @@ public final class CandidateQuery {
         this.estimable = estimable;
     }
 
-    /** The expired rows that no hold keeps, in the order in which the age columns count. */
-    public static List<CandidateQuery> expired(ArchivePair<?> pair, LocalDateTime cutoff, List<RowFilter> holds) {
-        Table<?> hot = pair.hot();
-        Condition free = DSL.and(holds.stream()
-                .map(hold -> new FilterCondition(hold, hot, pair).leavesOut())
-                .toList());
-        return ofAges(
-                pair,
-                hot,
-                age -> NaiveUtc.before(age, cutoff.toString()),
-                pair.condition().and(free),
-                pair.condition());
+    Table<?> table() {
+        return table;
     }
 
-    /** The archived rows that match a filter. */
-    public static List<CandidateQuery> matching(ArchivePair<?> pair, RowFilter filter) {
-        Table<?> archive = pair.archive();
-        FilterCondition condition = new FilterCondition(filter, archive, pair);
-        Condition otherwise = condition.matchesOtherwise();
-        if (condition.byAge()) {
-            return ofAges(pair, archive, condition::matchesAge, otherwise, otherwise);
-        }
-        return List.of(new CandidateQuery(
-                archive,
-                KeyColumns.of(archive, pair),
-                FilterCondition.age(archive, pair),
-                false,
-                false,
-                otherwise,
-                otherwise));
+    /** What the rows are in the order of, if by their ages. */
+    Field<?> age() {
+        return age;
     }
 
-    private static List<CandidateQuery> ofAges(
-            ArchivePair<?> pair,
-            Table<?> table,
-            Function<Field<?>, Condition> inRange,
-            Condition otherwise,
-            Condition otherwiseEstimable) {
-        List<Field<?>> ages = new ArrayList<>();
-        pair.ages().forEach(age -> ages.add(TableName.column(table, age)));
-        return IntStream.range(0, ages.size())
-                .mapToObj(index -> {
-                    Field<?> age = ages.get(index);
-                    List<Field<?>> before = ages.subList(0, index);
-                    // IS NULL in a form that no index serves: the planner would read the whole NULL set, wanted or not.
-                    Condition first =
-                            index == 0 ? DSL.noCondition() : DSL.condition("num_nonnulls({0}) = 0", DSL.list(before));
-                    Condition asThePlannerKnowsIt =
-                            DSL.and(before.stream().map(Field::isNull).toList());
-                    Condition range = inRange.apply(age);
-                    return new CandidateQuery(
-                            table,
-                            KeyColumns.of(table, pair),
-                            age,
-                            true,
-                            false,
-                            range.and(first).and(otherwise),
-                            range.and(asThePlannerKnowsIt).and(otherwiseEstimable));
-                })
-                .toList();
+    /** What they are in the order of, first of all. */
+    Field<?> first() {
+        return order().get(0);
+    }
+
+    /** What the planner is asked for how many there are. */
+    Condition estimable() {
+        return estimable;
     }
 
     /** Whether a row is to be moved by this branch. */
@@ -142,10 +93,14 @@ public final class CandidateQuery {
 
     /** The same, to be cut into stretches of time if an index of the live table is in the order of its ages. */
     public CandidateQuery inStretches(DSLContext tx) {
-        boolean ordered = byAge
-                && tx.fetchSingle(ORDERED_BY, TableName.regclass(table), DSL.val(age.getName()))
-                        .get(0, Boolean.class);
+        boolean ordered = byAge && hasAnIndex(tx);
         return new CandidateQuery(table, key, age, byAge, ordered, wanted, estimable);
+    }
+
+    /** Whether an index of the live table is in the order of the ages. */
+    private boolean hasAnIndex(DSLContext tx) {
+        return tx.fetchSingle(ORDERED_BY, TableName.regclass(table), DSL.val(age.getName()))
+                .get(0, Boolean.class);
     }
 
     /** Whether it is to be cut into stretches of time. */
@@ -158,57 +113,6 @@ public final class CandidateQuery {
         Condition range = DSL.and(from == null ? DSL.noCondition() : from.below(age))
                 .and(to == null ? DSL.noCondition() : to.above(age));
         return new CandidateQuery(table, key, age, byAge, inStretches, wanted.and(range), estimable.and(range));
-    }
-
-    /**
-     * The ages at some marks among the next candidates, without locks.
-     *
-     * @param from where they begin; null for the first
-     * @param interval how many candidates there are from mark to mark
-     * @param count how many marks at most
-     */
-    Slices.Marks marks(DSLContext dsl, @Nullable Cut from, int interval, int count) {
-        int most = interval * count;
-        Table<?> candidates = marksQuery(dsl, from, most + 1).asTable("candidates");
-        Field<?> ofRow = DSL.field(DSL.name("candidates", "age"), age.getDataType());
-        Table<?> rows = dsl.select(ofRow, DSL.rowNumber().over().as("position"))
-                .from(candidates)
-                .asTable("numbered");
-        Field<Integer> position = DSL.field(DSL.name("numbered", "position"), SQLDataType.INTEGER);
-        Field<?> moment = DSL.field(DSL.name("numbered", "age"), age.getDataType());
-        Field<String> text = NaiveUtc.text(moment);
-        Condition counts = position.le(DSL.inline(most));
-        Record4<String[], String[], Integer, String> read = dsl.select(
-                        DSL.arrayAgg(text)
-                                .filterWhere(counts.and(
-                                        position.mod(DSL.inline(interval)).eq(DSL.inline(0)))),
-                        DSL.arrayAgg(text)
-                                .filterWhere(position.gt(DSL.inline(1))
-                                        .and(position.minus(DSL.inline(1))
-                                                .mod(DSL.inline(interval))
-                                                .eq(DSL.inline(0)))),
-                        DSL.count(),
-                        NaiveUtc.text(DSL.max(moment).filterWhere(counts)))
-                .from(rows)
-                .fetchSingle();
-        int found = read.value3();
-        return new Slices.Marks(
-                interval,
-                read.value1() == null ? List.of() : List.of(read.value1()),
-                read.value2() == null ? List.of() : List.of(read.value2()),
-                Math.min(found, most),
-                found <= most,
-                read.value4() == null ? "" : read.value4());
-    }
-
-    /** What {@link #marks} reads. */
-    public Select<?> marksQuery(DSLContext dsl, @Nullable Cut from, int limit) {
-        return dsl.select(age.as("age"))
-                .from(TableName.only(table))
-                .where(wanted)
-                .and(from == null ? DSL.noCondition() : from.below(age))
-                .orderBy(age)
-                .limit(DSL.inline(limit));
     }
 
     /**
@@ -289,32 +193,6 @@ public final class CandidateQuery {
     /** Reads what has to be known to write down {@link #wantedAmong}. */
     public void learnKey(DSLContext tx) {
         String unused = tx.render(wantedAmong(List.of("")));
-    }
-
-    /**
-     * The planner's estimate of how many rows are wanted, not counting what holds keep of them, or null where it has no
-     * statistics: it would guess then. Reads no row. All branches have to know theirs.
-     */
-    public static @Nullable Long estimate(DSLContext dsl, List<CandidateQuery> branches) {
-        for (CandidateQuery branch : branches) {
-            Name table = TableName.qualified(branch.table);
-            boolean known = dsl.fetchSingle(
-                            "select exists (select from pg_catalog.pg_stats where schemaname = {0} and tablename = {1}"
-                                    + " and attname = {2})",
-                            DSL.val(table.first()),
-                            DSL.val(table.last()),
-                            DSL.val(branch.order().get(0).getName()))
-                    .get(0, Boolean.class);
-            if (!known) {
-                return null;
-            }
-        }
-        return branches.stream()
-                .mapToLong(branch -> Math.round(dsl.explain(dsl.selectOne()
-                                .from(TableName.only(branch.table))
-                                .where(branch.estimable))
-                        .rows()))
-                .sum();
     }
 
     /** How many rows are wanted, counted up to a limit. */

@@ -208,7 +208,7 @@ public final class Slices {
         int interval = interval(size);
         int count = Candidates.pageSize(size) / interval;
         Cut behind = from;
-        marks = reader.read(dsl -> query.marks(dsl, behind, interval, count));
+        marks = reader.read(dsl -> Marks.read(dsl, query, behind, interval, count));
         position = 0;
     }
 
@@ -219,31 +219,6 @@ public final class Slices {
                 .map(marks -> size / marks)
                 .findFirst()
                 .orElse(Math.max(1, size / MARKS_PER_BATCH));
-    }
-
-    /**
-     * Some of the candidates that come next.
-     *
-     * @param interval how many candidates there are from mark to mark
-     * @param ages of the rows at the marks
-     * @param next the ages of the rows behind them; the last one may have none
-     * @param rows how many there are, without the one behind the last mark
-     * @param isLast whether there are no more
-     * @param lastAge of the last one, empty if there is none
-     */
-    record Marks(int interval, List<String> ages, List<String> next, int rows, boolean isLast, String lastAge) {
-        int count() {
-            return ages.size();
-        }
-
-        String age(int mark) {
-            return ages.get(mark - 1);
-        }
-
-        /** Whether the row behind the mark is as old as the one at it. */
-        boolean isAmongOneAge(int mark) {
-            return mark <= next.size() && next.get(mark - 1).equals(age(mark));
-        }
     }
 
     /** Runs the query of a page. */

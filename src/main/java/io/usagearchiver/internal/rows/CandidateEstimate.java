@@ -1,0 +1,39 @@
+package io.usagearchiver.internal.rows;
+
+import io.usagearchiver.internal.postgres.TableName;
+import java.util.List;
+import org.jooq.DSLContext;
+import org.jooq.Name;
+import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
+
+/** How many candidates there are, as far as the planner can tell. */
+public final class CandidateEstimate {
+    private CandidateEstimate() {}
+
+    /**
+     * The planner's estimate of how many rows are wanted, not counting what holds keep of them, or null where it has no
+     * statistics: it would guess then. Reads no row. All branches have to know theirs.
+     */
+    public static @Nullable Long read(DSLContext dsl, List<CandidateQuery> branches) {
+        for (CandidateQuery branch : branches) {
+            Name table = TableName.qualified(branch.table());
+            boolean known = dsl.fetchSingle(
+                            "select exists (select from pg_catalog.pg_stats where schemaname = {0} and tablename = {1}"
+                                    + " and attname = {2})",
+                            DSL.val(table.first()),
+                            DSL.val(table.last()),
+                            DSL.val(branch.first().getName()))
+                    .get(0, Boolean.class);
+            if (!known) {
+                return null;
+            }
+        }
+        return branches.stream()
+                .mapToLong(branch -> Math.round(dsl.explain(dsl.selectOne()
+                                .from(TableName.only(branch.table()))
+                                .where(branch.estimable()))
+                        .rows()))
+                .sum();
+    }
+}
