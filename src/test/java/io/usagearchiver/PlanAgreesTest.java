@@ -56,7 +56,7 @@ class PlanAgreesTest {
             a further unique index          | CREATE UNIQUE INDEX ON ARC (date)
             a further CHECK                 | ALTER TABLE ARC ADD CHECK (id > 5)
             a disabled trigger              | CREATE TRIGGER t BEFORE DELETE ON HOT FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE HOT DISABLE TRIGGER t
-            a statement_timeout of the role | ALTER ROLE ROLE IN DATABASE DB SET statement_timeout = '1ms'
+            a statement_timeout of the role | ALTER ROLE ROLE IN DATABASE DB SET statement_timeout = '5ms'
             another search path             | ALTER ROLE ROLE IN DATABASE DB SET search_path = ''
             another owner                   | ALTER TABLE HOT OWNER TO ROLE
             rights that come by a role      | REVOKE ALL ON HOT FROM ROLE; GRANT ALL ON HOT TO PUBLIC

@@ -215,6 +215,7 @@ class PlanTest {
         String blocks = """
                 SELECT sum(heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit)
                 FROM pg_statio_user_tables WHERE schemaname = 'public' AND relname NOT LIKE 'qrtz%'""";
+        TestDatabase.awaitQuiet();
         awaitArchiverSessionsEnd(db);
         db.execute("SELECT pg_stat_force_next_flush()"); // what the inserts have read
         long before = db.number(blocks);

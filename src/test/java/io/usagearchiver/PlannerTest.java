@@ -441,6 +441,7 @@ class PlannerTest {
         };
         // Whoever writes, takes a transaction id.
         String nextTransaction = "SELECT pg_snapshot_xmax(pg_current_snapshot())";
+        TestDatabase.awaitQuiet();
         List<String> before = db.strings(nextTransaction);
 
         Plan plan = new Planner(

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Metrics;
 import io.micrometer.core.instrument.MockClock;
+import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.simple.SimpleConfig;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.usagearchiver.ArchiveException;
@@ -238,10 +239,17 @@ class SweepMetricsTest {
             SweepMetrics second = new SweepMetrics();
             second.sweepStarted(progress(0, 0, null));
             second.sweepFailed("public.t", new io.usagearchiver.ArchiveException("gone", null));
-            assertThat(host.get(SweepMetrics.RUNNING).gauge().value()).isZero();
+            // Tests before this one may have left meters of other tables there.
+            Tags ofTheTable = Tags.of(SweepMetrics.TABLE, "public.t");
+            assertThat(host.get(SweepMetrics.RUNNING).tags(ofTheTable).gauge().value())
+                    .isZero();
             first.batchCommitted(progress(3, 1, null));
             second.batchCommitted(progress(4, 1, null));
-            assertThat(host.get(SweepMetrics.ROWS_MOVED).counter().count()).isEqualTo(7);
+            assertThat(host.get(SweepMetrics.ROWS_MOVED)
+                            .tags(ofTheTable)
+                            .counter()
+                            .count())
+                    .isEqualTo(7);
         } finally {
             Metrics.removeRegistry(host);
         }

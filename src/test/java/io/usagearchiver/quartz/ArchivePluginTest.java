@@ -23,6 +23,7 @@ import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -45,6 +46,12 @@ class ArchivePluginTest {
     private final CapturedLog log = new CapturedLog();
 
     private final Properties properties = SampleConfig.of(db);
+
+    /** The roles are the server's, for all tests. */
+    @AfterEach
+    void revokes() {
+        db.execute("revoke pg_monitor from usage_archiver");
+    }
 
     @Test
     void the_sample_stores_its_job_and_archives_at_once() throws Exception {

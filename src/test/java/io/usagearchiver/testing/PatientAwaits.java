@@ -10,5 +10,7 @@ public final class PatientAwaits implements BeforeAllCallback {
     @Override
     public void beforeAll(ExtensionContext context) {
         Awaitility.setDefaultTimeout(Duration.ofMinutes(1));
+        // Not its tenth of a second, which also goes by before the first look.
+        Awaitility.setDefaultPollInterval(Duration.ofMillis(20));
     }
 }

@@ -13,8 +13,12 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A database of its own for a test, made from the files of {@code sql/}, with a role that has nothing but their grants.
@@ -30,29 +34,51 @@ public final class TestDatabase implements AutoCloseable {
     private static final String TEMPLATE =
             "usage_template_" + ProcessHandle.current().pid();
     private static final AtomicInteger COUNT = new AtomicInteger();
+
+    /** Makes the next database while a test uses its own, and drops the last one: either takes a tenth of a second. */
+    private static final ExecutorService BESIDE_THE_TEST = Executors.newFixedThreadPool(2, task -> {
+        Thread thread = new Thread(task, "databases");
+        thread.setDaemon(true);
+        return thread;
+    });
+
+    private static @Nullable CompletableFuture<String> spare;
+    private static CompletableFuture<?> lastDrop = CompletableFuture.completedFuture(null);
     private static boolean templateMade;
 
     private final String server;
     private final String name;
+    private final boolean onOtherServer;
     private final Connection owner;
 
-    private TestDatabase(String server, String name) throws SQLException {
+    private TestDatabase(String server, String name, boolean onOtherServer) throws SQLException {
         this.server = server;
         this.name = name;
+        this.onOtherServer = onOtherServer;
         this.owner = TestServer.superuser(server, name);
     }
 
     /** A database with the usage tables, the ledger, Quartz's tables and the grants. */
     public static TestDatabase create() {
         try {
-            makeTemplate();
-            String name = "usage_test_" + ProcessHandle.current().pid() + "_" + COUNT.incrementAndGet();
-            try (Connection server = TestServer.superuser(superuserUrl(), null)) {
-                execute(server, "CREATE DATABASE " + name + " TEMPLATE " + TEMPLATE);
-            }
-            return new TestDatabase(superuserUrl(), name);
+            return new TestDatabase(superuserUrl(), takeSpare(), false);
         } catch (SQLException e) {
             throw new IllegalStateException(e);
+        }
+    }
+
+    private static synchronized String takeSpare() throws SQLException {
+        makeTemplate();
+        String name = spare != null ? spare.join() : copyOf(TEMPLATE);
+        spare = CompletableFuture.supplyAsync(() -> copyOf(TEMPLATE), BESIDE_THE_TEST);
+        return name;
+    }
+
+    /** Waits until no database is made or dropped, which makes other sessions look again at what they know of the catalog. */
+    public static synchronized void awaitQuiet() {
+        lastDrop.join();
+        if (spare != null) {
+            spare.join();
         }
     }
 
@@ -60,14 +86,16 @@ public final class TestDatabase implements AutoCloseable {
     public static TestDatabase empty() {
         try {
             makeTemplate();
-            String name = "usage_test_" + ProcessHandle.current().pid() + "_" + COUNT.incrementAndGet();
-            try (Connection server = TestServer.superuser(superuserUrl(), null)) {
-                execute(server, "CREATE DATABASE " + name);
-            }
-            return new TestDatabase(superuserUrl(), name);
+            return new TestDatabase(superuserUrl(), copyOf("template1"), false);
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    private static String copyOf(String template) {
+        String name = "usage_test_" + ProcessHandle.current().pid() + "_" + COUNT.incrementAndGet();
+        executeOn(superuserUrl(), "CREATE DATABASE " + name + " TEMPLATE " + template);
+        return name;
     }
 
     /** What {@link #create} gives, on another server. */
@@ -75,7 +103,7 @@ public final class TestDatabase implements AutoCloseable {
         String name = "usage_test_" + COUNT.incrementAndGet();
         try {
             make(superuserUrl, name);
-            return new TestDatabase(superuserUrl, name);
+            return new TestDatabase(superuserUrl, name, true);
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }
@@ -252,13 +280,31 @@ public final class TestDatabase implements AutoCloseable {
                 FROM (:rows) AS source (id, c, d)""".replace(":rows", rows));
     }
 
+    /** Has it dropped; on the server of all tests soon, and what prevents that fails the next one's end. */
     @Override
     public void close() {
-        try (Connection superuser = TestServer.superuser(server, null)) {
+        try {
             owner.close();
-            execute(superuser, "DROP DATABASE IF EXISTS " + name + " WITH (FORCE)");
         } catch (SQLException e) {
             throw new IllegalStateException(e);
+        }
+        String drop = "DROP DATABASE IF EXISTS " + name + " WITH (FORCE)";
+        if (onOtherServer) {
+            executeOn(server, drop);
+            return;
+        }
+        synchronized (TestDatabase.class) {
+            CompletableFuture<?> before = lastDrop;
+            lastDrop = CompletableFuture.runAsync(() -> executeOn(server, drop), BESIDE_THE_TEST);
+            before.join();
+        }
+    }
+
+    private static void executeOn(String server, String sql) {
+        try (Connection superuser = TestServer.superuser(server, null)) {
+            execute(superuser, sql);
+        } catch (SQLException e) {
+            throw new IllegalStateException(sql, e);
         }
     }
 }

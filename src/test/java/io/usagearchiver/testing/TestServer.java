@@ -18,6 +18,9 @@ final class TestServer {
     /** Of the embedded binaries, such as 17.11.0. */
     static final String VERSION_PROPERTY = "usagearchiver.test.postgres";
 
+    private static final Path MEMORY = Path.of("/dev/shm");
+    private static final long ENOUGH = 4L << 30;
+
     private static final String URL = start();
 
     private TestServer() {}
@@ -55,8 +58,10 @@ final class TestServer {
         try {
             // Closed with the JVM: it registers a hook.
             EmbeddedPostgres postgres = EmbeddedPostgres.builder()
+                    .setDataDirectory(dataDirectory())
                     .setServerConfig("max_connections", "200")
                     .setServerConfig("autovacuum", "off")
+                    .setServerConfig("max_wal_size", "256MB")
                     .setServerConfig("listen_addresses", "127.0.0.1")
                     .start();
             return postgres.getJdbcUrl("postgres", "postgres");
@@ -67,6 +72,14 @@ final class TestServer {
                             + URL_PROPERTY + "=jdbc:postgresql://HOST/DATABASE?user=USER&password=PASSWORD",
                     e);
         }
+    }
+
+    /** In memory, where there is plenty of it: nearly every test has a database made, of 300 files, and dropped. */
+    private static Path dataDirectory() throws IOException {
+        boolean inMemory =
+                Files.isWritable(MEMORY) && Files.getFileStore(MEMORY).getUsableSpace() > ENOUGH;
+        Path parent = inMemory ? MEMORY : Path.of(System.getProperty("java.io.tmpdir"));
+        return Files.createTempDirectory(parent, "usage-archiver-postgres");
     }
 
     @SuppressWarnings("resource") // Testcontainers ends it with the JVM
