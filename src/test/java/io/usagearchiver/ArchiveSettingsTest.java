@@ -43,7 +43,7 @@ class ArchiveSettingsTest {
         Duration lock = duration.minusMillis(1);
         ArchiveSettings shortest =
                 new ArchiveSettings(1, 1, 1, duration, lock, duration, duration, duration, Pace.full());
-        assertThat(shortest.withRetentionMonths(1200).withBatchSize(50_000))
+        assertThat(shortest.withRetentionMonths(1200).withBatchSize(50_000).withWorkers(16))
                 .isEqualTo(new ArchiveSettings(
                         1200, 50_000, 16, duration, lock, duration, duration, duration, Pace.full()));
         Duration least = ArchiveSettings.MIN_DURATION;
@@ -85,6 +85,7 @@ class ArchiveSettingsTest {
                 .withTimeouts(one, one.plusMillis(1), one.plusMillis(2))
                 .withRetryTimeout(one.plusMillis(3))
                 .withBatchSize(7)
+                .withWorkers(6)
                 .withRetentionMonths(8);
         assertThat(changed)
                 .isEqualTo(new ArchiveSettings(

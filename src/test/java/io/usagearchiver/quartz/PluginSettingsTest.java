@@ -74,6 +74,7 @@ class PluginSettingsTest {
                 "idleTransactionTimeout", "6s",
                 "retryTimeout", "7m"));
         properties.putAll(Map.of(
+                "workers", "3",
                 "pause", "8ms",
                 "pauseShare", "0.5",
                 "runWindow", "22:00-06:00",
