@@ -100,7 +100,7 @@ class RefusedRowsTest {
         SweepFailedException failure = catchThrowableOfType(
                 SweepFailedException.class,
                 () -> Archiver.builder(UsageDetails.PAIR, new TappedConnections(db.archiver(), (sql, connection) -> {
-                            if (sql.startsWith("insert into \"public\".\"model_usage_details_archive\"")) {
+                            if (sql.contains("insert into \"public\".\"model_usage_details_archive\"")) {
                                 copies.add(sql);
                             }
                         }))
