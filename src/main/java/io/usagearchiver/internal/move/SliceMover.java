@@ -77,6 +77,9 @@ final class SliceMover {
      * @return false if the slice is to be cut by its keys, for {@link #tryOut}
      */
     boolean moveAtOnce(Slice slice) {
+        if (batchesToLeaveOut() > 0) {
+            return false;
+        }
         Condition wanted = slice.wanted(without);
         if (workers.areThere()) {
             workers.hand(new Workers.Task(slice, fastBatch, wanted, fast.deadlockTimeout()));
