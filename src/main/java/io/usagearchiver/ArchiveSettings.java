@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param retentionMonths the retention period in whole calendar months, {@value #MIN_RETENTION_MONTHS} to {@value
  *     #MAX_RETENTION_MONTHS}; default {@value #DEFAULT_RETENTION_MONTHS}
- * @param batchSize the most rows that one transaction moves, {@value #MIN_BATCH_SIZE} to {@value #MAX_BATCH_SIZE};
- *     default {@value #DEFAULT_BATCH_SIZE}
+ * @param batchSize the most rows that a batch is cut for, {@value #MIN_BATCH_SIZE} to {@value #MAX_BATCH_SIZE};
+ *     default {@value #DEFAULT_BATCH_SIZE}. A batch is a stretch of time: rows with ages in it that come meanwhile move with it
  * @param workers how many connections move rows at the same time, {@value #MIN_WORKERS} to {@value #MAX_WORKERS}; default
  *     {@value #DEFAULT_WORKERS}. With more than one, a sweep has one connection more than that, and as many threads of its own.
  *     They share one ledger row, one time budget and one pace

@@ -76,7 +76,7 @@ public final class ArchivePlugin implements SchedulerPlugin {
         set(SettingNames.CRON, value);
     }
 
-    /** The most rows that a batch moves. Default 1000. */
+    /** The most rows that a batch is cut for. Default 1000. */
     public void setBatchSize(@Nullable String value) {
         set(SettingNames.BATCH_SIZE, value);
     }
