@@ -109,6 +109,9 @@ final class Cluster implements AutoCloseable {
                     url,
                     properties.getProperty(url).replace("ApplicationName=usage-archiver", "ApplicationName=" + name()));
             settings.forEach((name, value) -> properties.setProperty(SampleConfig.archiver(name), value));
+            String pool = "org.quartz.dataSource." + SampleConfig.ARCHIVE_DATA_SOURCE + ".maxConnections";
+            int workers = Integer.parseInt(settings.getOrDefault("workers", "0"));
+            properties.setProperty(pool, String.valueOf(Integer.parseInt(properties.getProperty(pool)) + workers));
             process = NodeProcess.start(properties, Map.of());
             frozen = false;
         }

@@ -8,12 +8,14 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AutoClose;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,9 +27,11 @@ import org.slf4j.LoggerFactory;
  */
 class RandomFaultsTest {
     private static final Logger log = LoggerFactory.getLogger(RandomFaultsTest.class);
-    private static final int COUNT = Integer.getInteger("fault.count", 30);
+    /** With one worker and with several. */
+    private static final int COUNT = Integer.getInteger("fault.count", 32) / 2;
+
     private static final long SEED = Long.getLong("fault.seed", new Random().nextInt(1_000_000));
-    private static final int ROUND = 10;
+    private static final int ROUND = 8;
     private static final int BACKLOG = 2_000;
     private static final Map<String, String> SETTINGS =
             Map.of("batchSize", "5", "cron", "0/3 * * * * ?", "idleTransactionTimeout", "2s");
@@ -40,11 +44,14 @@ class RandomFaultsTest {
     /** What is to be mended after how many more faults. */
     private final List<Mending> mendings = new ArrayList<>();
 
-    @Test
-    void nothing_is_lost_doubled_or_miscounted_under_random_faults() throws Exception {
-        log.info("{} faults from -Dfault.seed={}", COUNT, SEED);
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3})
+    void nothing_is_lost_doubled_or_miscounted_under_random_faults(int workers) throws Exception {
+        log.info("{} faults from -Dfault.seed={} with {} workers", COUNT, SEED, workers);
         long start = System.nanoTime();
-        try (Bench bench = new Bench(server, SEED, BACKLOG, 3, SETTINGS)) {
+        Map<String, String> settings = new HashMap<>(SETTINGS);
+        settings.put("workers", String.valueOf(workers));
+        try (Bench bench = new Bench(server, SEED, BACKLOG, 3, settings)) {
             try {
                 for (int i = 1; i <= COUNT; i++) {
                     next(bench);
@@ -60,9 +67,10 @@ class RandomFaultsTest {
                 throw e;
             }
             log.info(
-                    "{} faults from seed {} in {} s: {}; {}; {}; no violation",
+                    "{} faults from seed {} with {} workers in {} s: {}; {}; {}; no violation",
                     COUNT,
                     SEED,
+                    workers,
                     Duration.ofNanos(System.nanoTime() - start).toSeconds(),
                     counts,
                     bench.history,
