@@ -14,7 +14,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * One sweep, with the settings in its job data and connections of the data source that they name. Its result, a {@link
- * SweepResult}, is the result of the execution context.
+ * io.usagearchiver.SweepResult}, is the result of the execution context.
  *
  * <p>The job data holds strings only, under the names of the plugin's properties but {@code listeners}, and is parsed
  * strictly: any other name fails the execution, in the data of a trigger, too. A data source of a plugin of this scheduler is

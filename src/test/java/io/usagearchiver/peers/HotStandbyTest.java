@@ -278,7 +278,7 @@ class HotStandbyTest {
 
     private List<String> retries() {
         return log.messages(Level.WARN).stream()
-                .filter(message -> message.startsWith("io.usagearchiver.internal.jdbc.Retry: "))
+                .filter(message -> message.startsWith("io.usagearchiver.Retry: "))
                 .toList();
     }
 
