@@ -131,6 +131,8 @@ class FastPathTest {
         "DROP INDEX ix_model_usage_details_completed_at, false",
         "DROP INDEX ix_model_usage_details_completed_at; CREATE INDEX ON model_usage_details USING brin (completed_at), false",
         "DROP INDEX ix_model_usage_details_completed_at; CREATE INDEX ON model_usage_details (completed_at) WHERE id > 5, false",
+        "DROP INDEX ix_model_usage_details_completed_at; CREATE INDEX ON model_usage_details (completed_at NULLS FIRST), false",
+        "DROP INDEX ix_model_usage_details_completed_at; CREATE INDEX ON model_usage_details (completed_at DESC), true",
         "DROP INDEX ix_model_usage_details_completed_at; CREATE INDEX ON model_usage_details (completed_at)"
                 + " WHERE completed_at IS NOT NULL, true",
         "SELECT 1, true"
@@ -152,7 +154,9 @@ class FastPathTest {
             strings = {
                 "ALTER DATABASE %s SET deadlock_timeout = '39ms'",
                 "ALTER ROLE " + TestDatabase.ARCHIVER + " IN DATABASE %s SET deadlock_timeout = 30",
-                "ALTER ROLE postgres IN DATABASE %s SET deadlock_timeout = '0.02s'"
+                "ALTER ROLE postgres IN DATABASE %s SET deadlock_timeout = '0.02s'",
+                "ALTER ROLE postgres IN DATABASE %s SET deadlock_timeout = '0x64'",
+                "ALTER ROLE " + TestDatabase.ARCHIVER + " IN DATABASE %s SET deadlock_timeout = '10s'"
             })
     void where_deadlocks_are_looked_for_very_soon_no_row_is_waited_for(String setting) {
         rows.replaceWithExpired(100);
@@ -167,7 +171,7 @@ class FastPathTest {
     @Test
     void a_statement_ends_before_others_look_for_deadlocks() {
         rows.replaceWithExpired(200);
-        db.execute("ALTER DATABASE " + db.name() + " SET deadlock_timeout = '400ms'");
+        db.execute("ALTER ROLE postgres IN DATABASE " + db.name() + " SET deadlock_timeout = '400ms'");
         // 2 s for all rows, and none for those of which another transaction holds a lock.
         db.execute("CREATE FUNCTION slow(integer) RETURNS boolean LANGUAGE sql AS $$"
                 + " SELECT pg_catalog.pg_sleep(0.01) IS NOT NULL $$;"

@@ -207,7 +207,6 @@ class WorkersTest {
         db.execute("CREATE FUNCTION slow(integer) RETURNS boolean LANGUAGE sql AS $$"
                 + " SELECT pg_catalog.pg_sleep(0.05) IS NOT NULL $$;"
                 + " ALTER TABLE model_usage_details_archive ADD CHECK (slow(id)) NOT VALID");
-        db.execute("ALTER DATABASE " + db.name() + " SET deadlock_timeout = '1min'");
         StopSignal stop = new StopSignal();
         Thread stopper = new Thread(() -> {
             await().until(() -> db.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"

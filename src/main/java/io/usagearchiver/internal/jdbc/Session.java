@@ -16,7 +16,6 @@ import org.jooq.Configuration;
 import org.jooq.DSLContext;
 import org.jooq.Record;
 import org.jooq.Results;
-import org.jooq.Select;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DefaultExecuteListenerProvider;
 import org.jspecify.annotations.Nullable;
@@ -120,12 +119,17 @@ public final class Session implements AutoCloseable {
      * @throws ConnectionLostException if the connection was lost before and there is no other to be had
      */
     public <T extends @Nullable Object> T transaction(
-            TransactionLimits limits, Select<?> statement, BiFunction<DSLContext, Record, T> judge) {
+            TransactionLimits limits, Wording statement, BiFunction<DSLContext, Record, T> judge) {
         LentConnection current = current();
         try {
             return jooq.set(current.connection()).dsl().transactionResult(configuration -> {
                 current.limitAnswers(limits.answer());
-                Results told = configuration.dsl().fetchMany(limits.sql(current.serverVersion()) + "; {0}", statement);
+                Wording.Text text = statement.of(configuration.dsl());
+                Results told = configuration
+                        .dsl()
+                        .fetchMany(
+                                limits.sql(current.serverVersion()) + "; " + text.sql(),
+                                text.binds().toArray());
                 current.server().requireOwnStatements(told);
                 return judge.apply(
                         configuration.dsl(), told.get(told.size() - 1).get(0));

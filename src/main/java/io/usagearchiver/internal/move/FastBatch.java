@@ -1,15 +1,20 @@
 package io.usagearchiver.internal.move;
 
 import io.usagearchiver.ArchivePair;
+import io.usagearchiver.internal.jdbc.Wording;
 import io.usagearchiver.internal.ledger.BatchCount;
 import io.usagearchiver.internal.ledger.BatchResult;
 import io.usagearchiver.internal.ledger.LedgerRow;
 import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.rows.Slice;
 import io.usagearchiver.internal.schema.Direction;
 import io.usagearchiver.internal.schema.PairSchema;
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jooq.CommonTableExpression;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
@@ -19,6 +24,7 @@ import org.jooq.Select;
 import org.jooq.Table;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One statement that moves a slice: it deletes the rows, inserts what it has deleted into the target, and counts that in the
@@ -37,6 +43,13 @@ final class FastBatch {
     private static final String INSERTED = "inserted";
     private static final String FINGERPRINT = "fingerprint";
 
+    /** Values that stand for those of a slice. */
+    private static final String FROM = "\uFFFFfrom";
+
+    private static final String TO = "\uFFFFto";
+    private static final List<String> KEYS = List.of("\uFFFFkeys");
+
+    private final Map<Slice.Shape, Wording.Text> statements = new ConcurrentHashMap<>();
     private final Table<?> source;
     private final Table<?> target;
     private final PairSchema schema;
@@ -60,8 +73,24 @@ final class FastBatch {
                 || SqlState.mayBeOfARow(fault);
     }
 
-    /** The statement. Returns one row, for {@link #judge}. */
-    Select<?> statement(Condition wanted) {
+    /**
+     * The statement that moves a slice. Returns one row, for {@link #judge}. It is written down once for all slices of a shape:
+     * that takes longer than what is executed of it.
+     *
+     * @param dsl of a session that knows what has to be read to write it down
+     * @param without keys that are not wanted, the same for all slices
+     */
+    Wording.Text statement(DSLContext dsl, Slice slice, Collection<String> without) {
+        Wording.Text written = statements.computeIfAbsent(slice.shape(), shape -> {
+            Select<?> select = statement(slice.with(FROM, TO, KEYS).wanted(without));
+            List<@Nullable Object> binds = new ArrayList<>();
+            binds.addAll(dsl.extractBindValues(select));
+            return new Wording.Text(dsl.render(select), binds);
+        });
+        return with(written, slice);
+    }
+
+    private Select<?> statement(Condition wanted) {
         List<Field<Object>> columns = schema.columns(source);
         CommonTableExpression<?> moved = DSL.name("moved")
                 .as(DSL.deleteFrom(TableName.only(source)).where(wanted).returningResult(columns));
@@ -113,5 +142,24 @@ final class FastBatch {
             count.require(tx, row.get(FINGERPRINT, String.class));
         }
         return new BatchResult(inserted, 0, List.of(), Map.of());
+    }
+
+    private static Wording.Text with(Wording.Text written, Slice slice) {
+        List<@Nullable Object> binds = new ArrayList<>();
+        written.binds().forEach(bind -> binds.add(value(bind, slice)));
+        return new Wording.Text(written.sql(), binds);
+    }
+
+    private static @Nullable Object value(@Nullable Object bind, Slice slice) {
+        if (FROM.equals(bind) && slice.from() != null) {
+            return slice.from().age();
+        }
+        if (TO.equals(bind) && slice.to() != null) {
+            return slice.to().age();
+        }
+        List<String> keys = slice.keys();
+        return keys != null && bind instanceof String[] array && KEYS.equals(List.of(array))
+                ? keys.toArray(String[]::new)
+                : bind;
     }
 }

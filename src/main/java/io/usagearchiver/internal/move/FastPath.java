@@ -14,17 +14,24 @@ final class FastPath {
     /** Where deadlocks are looked for sooner than this, there is no time to wait for a lock in. */
     private static final Duration SHORTEST_DEADLOCK_TIMEOUT = Duration.ofMillis(40);
 
-    /** That of the session and the shortest one that a role or a database has been given: others' sessions may have it. */
+    /**
+     * That of the server and the shortest one that a role or a database has been given: others' sessions may have it. 0 where
+     * one cannot be told: the server's, if this session has another one, or what somebody has written in an unusual way.
+     */
     private static final String DEADLOCK_TIMEOUT = """
-            select cast(1000 * min(seconds) as bigint) from (
-              select extract(epoch from cast(pg_catalog.current_setting('deadlock_timeout') as interval))
+            select cast(min(case
+              when unit in ('', 'ms') then number when unit = 'us' then number / 1000 when unit = 's' then number * 1000
+              when unit = 'min' then number * 60000 when unit = 'h' then number * 3600000 else 0 end) as bigint)
+            from (
+              select case when source in ('default', 'configuration file', 'command line') then setting else '0' end
+              from pg_catalog.pg_settings where name = 'deadlock_timeout'
               union all
-              select case when s.value ~ '^[0-9.]+$' then cast(s.value as numeric) / 1000
-                else extract(epoch from cast(s.value as interval)) end
-              from pg_catalog.pg_db_role_setting r
-              cross join lateral unnest(r.setconfig) as c (setting)
-              cross join lateral (select pg_catalog.btrim(pg_catalog.split_part(c.setting, '=', 2)) as value) s
-              where c.setting like 'deadlock\\_timeout=%') as known (seconds)""";
+              select pg_catalog.split_part(c.setting, '=', 2)
+              from pg_catalog.pg_db_role_setting r cross join lateral unnest(r.setconfig) as c (setting)
+              where c.setting like 'deadlock\\_timeout=%') as known (value)
+            cross join lateral (select pg_catalog.regexp_match(value, '^ *([0-9]+(?:[.][0-9]+)?) *([a-z]*) *$') as parts) as p
+            cross join lateral (select coalesce(cast(parts[1] as numeric), 0) as number,
+              coalesce(parts[2], '') as unit) as known_value""";
 
     private final boolean allowed = Boolean.parseBoolean(System.getProperty("usagearchiver.fastPath", "true"));
     private Duration deadlockTimeout = SHORTEST_DEADLOCK_TIMEOUT;

@@ -3,13 +3,13 @@ package io.usagearchiver.internal.move;
 import io.usagearchiver.ArchiveSettings;
 import io.usagearchiver.internal.jdbc.Session;
 import io.usagearchiver.internal.jdbc.TransactionLimits;
+import io.usagearchiver.internal.jdbc.Wording;
 import io.usagearchiver.internal.ledger.BatchResult;
 import io.usagearchiver.internal.ledger.LedgerRow;
 import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.schema.Direction;
 import java.time.Duration;
 import java.util.function.Function;
-import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
@@ -88,23 +88,22 @@ final class RunSession {
     /**
      * Moves a slice by one statement, and counts it.
      *
-     * @param wanted its rows
+     * @param statement that of the batch
      * @return null if that cannot be done so: nothing has happened then
      */
     @Nullable
-    BatchResult slice(FastBatch batch, Condition wanted, Duration deadlockTimeout) {
+    BatchResult slice(FastBatch batch, Wording statement, Duration deadlockTimeout) {
         return session.retry(() -> {
             requireSameConnection();
             progress.trying();
             long startNanos = System.nanoTime();
             BatchResult done;
             try {
-                done = session.transaction(
-                        TransactionLimits.slice(settings, deadlockTimeout), batch.statement(wanted), (tx, row) -> {
-                            BatchResult result = batch.judge(tx, row);
-                            progress.committing(result);
-                            return result;
-                        });
+                done = session.transaction(TransactionLimits.slice(settings, deadlockTimeout), statement, (tx, row) -> {
+                    BatchResult result = batch.judge(tx, row);
+                    progress.committing(result);
+                    return result;
+                });
             } catch (DataAccessException | Batch.MiscountException e) {
                 if (session.isToStop() || !FastBatch.isToBeGivenBack(e)) {
                     throw e;

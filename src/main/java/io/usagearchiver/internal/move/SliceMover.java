@@ -3,6 +3,7 @@ package io.usagearchiver.internal.move;
 import io.usagearchiver.ArchiveException;
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.SweepResult;
+import io.usagearchiver.internal.jdbc.Wording;
 import io.usagearchiver.internal.ledger.BatchResult;
 import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.rows.Candidates;
@@ -13,7 +14,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
-import org.jooq.Condition;
 import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -80,12 +80,12 @@ final class SliceMover {
         if (batchesToLeaveOut() > 0) {
             return false;
         }
-        Condition wanted = slice.wanted(without);
+        Wording statement = dsl -> fastBatch.statement(dsl, slice, without);
         if (workers.areThere()) {
-            workers.hand(new Workers.Task(slice, fastBatch, wanted, fast.deadlockTimeout()));
+            workers.hand(new Workers.Task(slice, fastBatch, statement, fast.deadlockTimeout()));
             return true;
         }
-        BatchResult result = run.slice(fastBatch, wanted, fast.deadlockTimeout());
+        BatchResult result = run.slice(fastBatch, statement, fast.deadlockTimeout());
         took(slice, result, run.progress().batchTime());
         return result != null;
     }

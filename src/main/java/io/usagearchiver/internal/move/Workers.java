@@ -4,6 +4,7 @@ import io.usagearchiver.ArchiveException;
 import io.usagearchiver.internal.jdbc.Session;
 import io.usagearchiver.internal.jdbc.StoppedException;
 import io.usagearchiver.internal.jdbc.TransactionLimits;
+import io.usagearchiver.internal.jdbc.Wording;
 import io.usagearchiver.internal.ledger.BatchResult;
 import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.rows.Slice;
@@ -12,7 +13,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
-import org.jooq.Condition;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -146,7 +146,7 @@ final class Workers implements AutoCloseable {
         TransactionLimits limits = TransactionLimits.slice(run.settings(), task.deadlockTimeout());
         for (boolean again = false; ; again = true) {
             try {
-                return session.transaction(limits, task.batch().statement(task.wanted()), task.batch()::judge);
+                return session.transaction(limits, task.statement(), task.batch()::judge);
             } catch (RuntimeException e) {
                 if (session.isToStop() || !FastBatch.isToBeGivenBack(e)) {
                     throw e;
@@ -207,7 +207,7 @@ final class Workers implements AutoCloseable {
     }
 
     /** What a worker is to do. */
-    record Task(Slice slice, FastBatch batch, Condition wanted, Duration deadlockTimeout) {}
+    record Task(Slice slice, FastBatch batch, Wording statement, Duration deadlockTimeout) {}
 
     /**
      * What became of a slice.

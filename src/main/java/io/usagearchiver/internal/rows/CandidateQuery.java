@@ -26,7 +26,7 @@ public final class CandidateQuery {
     /** Of the keys of a page, which are in memory several times on their way to a batch and back. */
     private static final int PAGE_BYTES = 2 << 20;
 
-    /** A partial index over all that has an age is one, too: what is wanted has one. */
+    /** Ascending with nulls last, or the other way round. A partial index over all that has an age is one, too: what is wanted has one. */
     private static final String ORDERED_BY = """
             select exists (
               select from pg_catalog.pg_index x
@@ -34,6 +34,7 @@ public final class CandidateQuery {
               join pg_catalog.pg_am m on m.oid = i.relam and m.amname = 'btree'
               join pg_catalog.pg_attribute a on a.attrelid = x.indrelid and a.attnum = x.indkey[0]
               where x.indrelid = pg_catalog.to_regclass({0}) and x.indisvalid and a.attname = {1}
+                and x.indoption[0] in (0, 3)
                 and (x.indpred is null or pg_catalog.pg_get_expr(x.indpred, x.indrelid)
                   = pg_catalog.format('(%I IS NOT NULL)', a.attname)))""";
 

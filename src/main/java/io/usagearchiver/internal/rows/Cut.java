@@ -10,7 +10,7 @@ import org.jooq.Field;
  * @param age a moment as {@link NaiveUtc#text} gives it
  * @param after whether it lies after all rows of this age; else it lies before all of them
  */
-record Cut(String age, boolean after) {
+public record Cut(String age, boolean after) {
     /** That a row comes before it. */
     Condition above(Field<?> column) {
         return after ? NaiveUtc.notAfter(column, age) : NaiveUtc.before(column, age);

@@ -87,7 +87,7 @@ public final class Slices {
     public Candidates candidates(Slice slice) {
         List<String> keys = slice.keys();
         if (keys == null) {
-            return candidates(slice.query());
+            return candidates(slice.narrowed());
         }
         Candidates candidates = candidates();
         candidates.giveBack(new Candidates.Slice(slice.query(), keys, slice.age()));
@@ -119,7 +119,7 @@ public final class Slices {
             ofCrowd = null;
             return null;
         }
-        return new Slice(slice.branch(), slice.keys(), slice.keys().size(), slice.age());
+        return new Slice(slice.branch(), null, null, slice.keys(), slice.keys().size(), slice.age());
     }
 
     private void cutByKeys(CandidateQuery query) {
@@ -184,7 +184,7 @@ public final class Slices {
 
     /** A slice up to a cut, which lies at the first of two marks at most and at the other one at least. */
     private Slice upTo(CandidateQuery query, int interval, Cut to, int most, int least) {
-        Slice slice = new Slice(query.between(from, to), null, most * interval - position, to.age());
+        Slice slice = new Slice(query, from, to, null, most * interval - position, to.age());
         from = to;
         position = least * interval;
         return slice;
@@ -193,7 +193,7 @@ public final class Slices {
     /** What is left of a query, if anything. */
     private @Nullable Slice rest(CandidateQuery query, Marks page) {
         int rows = page.rows() - position;
-        Slice rest = rows == 0 ? null : new Slice(query.between(from, null), null, rows, page.lastAge());
+        Slice rest = rows == 0 ? null : new Slice(query, from, null, null, rows, page.lastAge());
         nextQuery();
         return rest;
     }
