@@ -1,6 +1,7 @@
 package io.usagearchiver.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
@@ -94,7 +95,7 @@ class InterleavingsTest {
         logger.setLevel(Level.OFF);
         ((Logger) log).setLevel(Level.INFO);
         // No mover may lean on its own deadlock timeout, or on the statement's timeout that is taken from it.
-        db.execute("ALTER DATABASE " + db.name() + " SET deadlock_timeout = '1min'");
+        deadlockTimeoutOfTheServer("SET deadlock_timeout = '1min'");
         // Whoever has one as short as that goes the slow way.
         db.execute("CREATE FUNCTION hurry() RETURNS text LANGUAGE sql SECURITY DEFINER"
                 + " AS $$ SELECT set_config('deadlock_timeout', '30ms', false) $$");
@@ -115,8 +116,20 @@ class InterleavingsTest {
     }
 
     @AfterAll
-    static void loggers_as_before() {
+    static void as_before() throws SQLException {
+        deadlockTimeoutOfTheServer("RESET deadlock_timeout");
         ((Logger) LoggerFactory.getLogger("io.usagearchiver")).setLevel(level);
+    }
+
+    /** That of a role or a database would have all rows go the slow way. */
+    private static void deadlockTimeoutOfTheServer(String change) throws SQLException {
+        try (Connection superuser = db.connectAsOwner()) {
+            TestDatabase.execute(superuser, "ALTER SYSTEM " + change);
+            TestDatabase.execute(superuser, "SELECT pg_reload_conf()");
+        }
+        String expected = change.startsWith("SET") ? "60000" : "1000";
+        await().until(() -> db.strings("SELECT setting FROM pg_settings WHERE name = 'deadlock_timeout'")
+                .equals(List.of(expected)));
     }
 
     /**

@@ -2,6 +2,7 @@ package io.usagearchiver.internal.move;
 
 import io.usagearchiver.StopReason;
 import io.usagearchiver.internal.jdbc.StoppedException;
+import io.usagearchiver.internal.ledger.BatchResult;
 import io.usagearchiver.internal.ledger.HoldsChangedException;
 import io.usagearchiver.internal.ledger.LedgerRow;
 import io.usagearchiver.internal.ledger.SupersededException;
@@ -140,7 +141,11 @@ public final class BatchLoop {
 
     /** Waits for what workers have in hand when a pass has ended before its end. The ledger row says what becomes of it. */
     private void settle() {
-        while (workers.outcome(true) != null) {
+        for (var outcome = workers.outcome(true); outcome != null; outcome = workers.outcome(true)) {
+            BatchResult result = outcome.result();
+            if (result != null) {
+                progress.committed(result, outcome.time());
+            }
             unheard = true;
         }
     }

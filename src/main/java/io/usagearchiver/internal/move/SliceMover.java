@@ -106,7 +106,13 @@ final class SliceMover {
                 run.session().progressed();
                 run.progress().committed(result, outcome.time());
             }
-            took(outcome.slice(), result, outcome.time());
+            if (outcome.unheard()) {
+                // Waits for it, too, if it has come as far as the ledger row.
+                run.recount();
+                moved = true;
+            } else {
+                took(outcome.slice(), result, outcome.time());
+            }
             if (result == null) {
                 return outcome.slice();
             }

@@ -65,7 +65,7 @@ final class Workers implements AutoCloseable {
     synchronized void hand(Task task) {
         underWay++;
         if (ready == 0) {
-            outcomes.add(new Outcome(task.slice(), null, Duration.ZERO, null));
+            outcomes.add(Outcome.givenBack(task.slice()));
         } else {
             tasks.add(task);
         }
@@ -75,13 +75,17 @@ final class Workers implements AutoCloseable {
     @Nullable
     Outcome outcome(boolean all) {
         Outcome outcome = outcomes.poll();
-        try {
-            while (outcome == null && isToBeWaitedFor(all)) {
+        boolean interrupted = false;
+        while (outcome == null && isToBeWaitedFor(all)) {
+            try {
                 outcome = outcomes.take();
+            } catch (InterruptedException e) {
+                // What is under way ends by itself, or is cancelled where that is asked for.
+                interrupted = true;
             }
-        } catch (InterruptedException e) {
+        }
+        if (interrupted) {
             Thread.currentThread().interrupt();
-            throw new StoppedException();
         }
         if (outcome != null) {
             synchronized (this) {
@@ -121,6 +125,7 @@ final class Workers implements AutoCloseable {
             long startNanos = System.nanoTime();
             BatchResult result = null;
             Throwable fault = null;
+            boolean unheard = false;
             try {
                 result = move(session, task);
                 lost = 0;
@@ -131,14 +136,16 @@ final class Workers implements AutoCloseable {
                     log.debug("{}: a worker was stopped: {}", run.ledger(), SqlState.told(e));
                 } else if (SqlState.isTransient(e)) {
                     lost++;
+                    unheard = true;
                     log.warn("{}: a worker gives a slice back: {}", run.ledger(), SqlState.told(e));
                 } else {
                     fault = e;
                 }
             }
-            outcomes.add(new Outcome(task.slice(), result, Duration.ofNanos(System.nanoTime() - startNanos), fault));
+            Duration time = Duration.ofNanos(System.nanoTime() - startNanos);
+            outcomes.add(new Outcome(task.slice(), result, time, unheard, fault));
         }
-        log.warn("{}: a worker ends, since its connection was lost {} times in a row", run.ledger(), lost);
+        log.warn("{}: a worker ends, since {} slices in a row came to nothing", run.ledger(), lost);
     }
 
     /** One statement; once more where it may have waited for another worker at the ledger row. */
@@ -171,7 +178,7 @@ final class Workers implements AutoCloseable {
             ready--;
         }
         if (ready == 0) {
-            tasks.forEach(task -> outcomes.add(new Outcome(task.slice(), null, Duration.ZERO, null)));
+            tasks.forEach(task -> outcomes.add(Outcome.givenBack(task.slice())));
             tasks.clear();
         }
     }
@@ -196,12 +203,16 @@ final class Workers implements AutoCloseable {
         }
         threads.forEach(Thread::interrupt);
         long end = System.nanoTime() + PATIENCE.toNanos();
+        boolean interrupted = Thread.interrupted();
         try {
             for (Thread thread : threads) {
                 thread.join(
                         Math.max(1, Duration.ofNanos(end - System.nanoTime()).toMillis()));
             }
         } catch (InterruptedException e) {
+            interrupted = true;
+        }
+        if (interrupted) {
             Thread.currentThread().interrupt();
         }
     }
@@ -213,11 +224,17 @@ final class Workers implements AutoCloseable {
      * What became of a slice.
      *
      * @param result null if it is given back
+     * @param unheard whether it may have been committed all the same, or may be still under way on the server
      * @param fault what ends the run or its pass; null for nothing
      */
     record Outcome(
             Slice slice,
             @Nullable BatchResult result,
             Duration time,
-            @Nullable Throwable fault) {}
+            boolean unheard,
+            @Nullable Throwable fault) {
+        private static Outcome givenBack(Slice slice) {
+            return new Outcome(slice, null, Duration.ZERO, false, null);
+        }
+    }
 }
