@@ -41,11 +41,11 @@ import org.slf4j.LoggerFactory;
 /**
  * Movers of one table, an application's transaction that changes what they move, and a hold, in every order of their steps.
  *
- * <p>Of two orders that differ only in two steps one after the other which do not touch the same ({@link #commute}), one is
- * run. Where there would be too many orders still, those are run in which a session is interrupted, that is, another one goes
- * on though it could have gone on itself, no more often than the table says: what goes wrong between sessions hardly ever
- * needs more interruptions than one or two (Musuvathi and Qadeer, Iterative Context Bounding, 2007). With {@code
- * -Dinterleaving.interruptions=99} there are no bounds: sweeps in pairs take minutes then, three sessions hours.
+ * <p>Where the table allows 99 interruptions, all orders are run, but one of two that differ only in two steps one after the
+ * other which do not touch the same ({@link #commute}). Where that would be too many, those are run in which a session is
+ * interrupted, that is, another one goes on though it could have gone on itself, no more often than the table says: what goes
+ * wrong between sessions hardly ever needs more interruptions than one or two (Musuvathi and Qadeer, Iterative Context
+ * Bounding, 2007). With {@code -Dinterleaving.interruptions=99} there are no bounds: two sweeps take minutes then.
  *
  * <p>The sessions, by the letters that they have in an order:
  *
