@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.usagearchiver.testing.Rival;
+import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
@@ -90,7 +91,9 @@ class FenceTest {
     @Test
     void a_batch_that_is_being_committed_is_waited_for_and_counted() throws Exception {
         insertExpired(6);
-        try (Rival rival = new Rival(db, Statement.COMMIT.blocker)) {
+        // A slice of one statement would wait for a moment only.
+        try (SlowPath slow = new SlowPath();
+                Rival rival = new Rival(db, Statement.COMMIT.blocker)) {
             SweepListener waitForNewer = after(1, () -> await().until(() -> states().size() == 2));
             CompletableFuture<SweepResult> older = start(archiver(db.archiver(), waitForNewer));
             rival.awaitWaiting(1, Statement.COMMIT.pattern);

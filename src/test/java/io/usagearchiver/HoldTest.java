@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.usagearchiver.testing.Rival;
+import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.UsageRows;
@@ -367,7 +368,9 @@ class HoldTest {
         insertExpired(30);
         db.execute("CREATE TABLE invoice (usage_id integer REFERENCES model_usage_details"
                 + " DEFERRABLE INITIALLY DEFERRED)");
-        try (Rival rival = new Rival(db, "LOCK TABLE invoice IN ACCESS EXCLUSIVE MODE")) {
+        // A slice of one statement would wait for a moment only.
+        try (SlowPath slow = new SlowPath();
+                Rival rival = new Rival(db, "LOCK TABLE invoice IN ACCESS EXCLUSIVE MODE")) {
             Duration minute = Duration.ofMinutes(1);
             CompletableFuture<SweepResult> sweep = start(rows.archiver()
                     .settings(ArchiveSettings.defaults()

@@ -12,6 +12,7 @@ import io.usagearchiver.testing.UsageRows;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -154,9 +155,13 @@ class WorkersTest {
             throw new SQLException("none left", "53300");
         });
 
-        assertDrained(archiver(4, lender).build().sweep());
+        assertDrained(archiver(4, lender)
+                .listener(UsageRows.afterBatch(
+                        0, () -> await().until(() -> warnings().size() == 3)))
+                .build()
+                .sweep());
 
-        assertThat(log.messages(Level.WARN, "io.usagearchiver.Sweep"))
+        assertThat(warnings())
                 .hasSize(3)
                 .allMatch(message -> message.contains(
                         "goes on with fewer workers: one of 4 gets no connection (they and the sweep itself need 5 of the"
@@ -304,6 +309,10 @@ class WorkersTest {
         assertThat(result.counts().stopReason()).isEqualTo(StopReason.DRAINED);
         assertThat(result.counts().rowsMoved()).isEqualTo(4000);
         rows.assertMoved("id > 4000");
+    }
+
+    private List<String> warnings() {
+        return log.messages(Level.WARN, "io.usagearchiver.Sweep");
     }
 
     private void assertDrained(SweepResult result) {

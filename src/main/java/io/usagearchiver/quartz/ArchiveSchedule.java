@@ -3,13 +3,16 @@ package io.usagearchiver.quartz;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.jooq.exception.ExceptionTools;
+import org.jspecify.annotations.Nullable;
 import org.quartz.CronScheduleBuilder;
 import org.quartz.CronTrigger;
 import org.quartz.JobBuilder;
 import org.quartz.JobDataMap;
 import org.quartz.JobDetail;
 import org.quartz.JobKey;
+import org.quartz.JobPersistenceException;
 import org.quartz.ObjectAlreadyExistsException;
 import org.quartz.Scheduler;
 import org.quartz.SchedulerException;
@@ -26,6 +29,7 @@ import org.slf4j.LoggerFactory;
  * is fine.
  */
 final class ArchiveSchedule {
+    private static final int READINGS = 10;
     private static final String UNIQUE_VIOLATION = "23505";
     private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.quartz.ArchivePlugin");
 
@@ -94,7 +98,7 @@ final class ArchiveSchedule {
     }
 
     private void ensure(Trigger wanted) throws SchedulerException {
-        Trigger stored = scheduler.getTrigger(wanted.getKey());
+        Trigger stored = stored(wanted.getKey());
         try {
             if (stored == null) {
                 scheduler.scheduleJob(wanted);
@@ -118,9 +122,31 @@ final class ArchiveSchedule {
 
     /** Quartz takes no trigger that will not fire. One that is stored still has a last firing that is due. */
     private void removeUnlessSame(Trigger over) throws SchedulerException {
-        Trigger stored = scheduler.getTrigger(over.getKey());
+        Trigger stored = stored(over.getKey());
         if (stored != null && !(sameKind(stored, over) && same(stored, over))) {
             scheduler.unscheduleJob(over.getKey());
+        }
+    }
+
+    /** In a job store without a lock, another node may be just between the two inserts of a trigger. */
+    private @Nullable Trigger stored(TriggerKey key) throws SchedulerException {
+        for (int reading = 1; ; reading++) {
+            try {
+                return scheduler.getTrigger(key);
+            } catch (JobPersistenceException e) {
+                if (reading == READINGS || ExceptionTools.getCause(e, IllegalStateException.class) == null) {
+                    throw e;
+                }
+                pause();
+            }
+        }
+    }
+
+    private static void pause() {
+        try {
+            TimeUnit.MILLISECONDS.sleep(50);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
