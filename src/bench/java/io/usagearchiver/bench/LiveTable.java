@@ -22,7 +22,7 @@ final class LiveTable implements Scenario {
     static final Ours PACED = new Ours(
             "archiver, batch 200, paced",
             ArchiveSettings.defaults().withBatchSize(200).withPace(Pace.full().withPause(null, 9)),
-            new SweepListener() {});
+            new SweepListener() {}, true);
 
     @Override
     public String name() {
