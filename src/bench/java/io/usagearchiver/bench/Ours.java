@@ -28,7 +28,7 @@ record Ours(String name, ArchiveSettings settings, SweepListener listener, boole
                 "archiver, batch " + rows, ArchiveSettings.defaults().withBatchSize(rows), new SweepListener() {}, true);
     }
 
-    /** Those with several workers. */
+    /** The same with more workers than one. */
     static List<Ours> ofWorkers() {
         return List.of();
     }
