@@ -1,6 +1,7 @@
 package io.usagearchiver.bench;
 
 import io.usagearchiver.bench.Run.Metric;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
@@ -22,8 +23,12 @@ final class Backlog implements Scenario {
     public void run(Bench bench) throws Exception {
         for (int rows : bench.scale().backlogs()) {
             Race.Course course = new Race.Course(NAME, setting(rows), Usage.of(rows));
-            run(bench, course, Contestant.chief(), bench.scale().rounds(rows));
-            if (rows < bench.scale().large()) {
+            if (rows == bench.scale().large()) {
+                run(bench, course, Contestant.chief(), bench.scale().rounds());
+            } else {
+                List<Contestant> chief = new ArrayList<>(Contestant.chief());
+                chief.addAll(Contestant.separate());
+                run(bench, course, chief, bench.scale().rounds());
                 run(bench, course, Contestant.others(), 1);
             }
         }

@@ -41,7 +41,7 @@ final class LedgerVersions implements Scenario {
             public void batchCommitted(SweepProgress progress) {
                 commits.add(System.nanoTime());
             }
-        });
+        }, true);
         try (Database database = bench.server().copy(usage);
                 Connection snapshot = database.connectAsOwner()) {
             Race.holdSnapshot(snapshot);

@@ -3,6 +3,7 @@ package io.usagearchiver.bench;
 import io.usagearchiver.ArchiveSettings;
 import io.usagearchiver.Pace;
 import io.usagearchiver.SweepListener;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -22,7 +23,7 @@ final class LiveTable implements Scenario {
     static final Ours PACED = new Ours(
             "archiver, batch 200, paced",
             ArchiveSettings.defaults().withBatchSize(200).withPace(Pace.full().withPause(null, 9)),
-            new SweepListener() {});
+            new SweepListener() {}, true);
 
     @Override
     public String name() {
@@ -39,7 +40,10 @@ final class LiveTable implements Scenario {
     @Override
     public void run(Bench bench) throws Exception {
         Usage usage = Usage.of(bench.scale().briefRows());
-        for (Contestant contestant : List.of(Ours.DEFAULT, PACED, new OneShot(), new OriginalAlgorithm())) {
+        List<Contestant> contestants = new ArrayList<>(List.of(Ours.DEFAULT, PACED));
+        contestants.addAll(Ours.ofWorkers());
+        contestants.addAll(List.of(new OneShot(), new OriginalAlgorithm()));
+        for (Contestant contestant : contestants) {
             try (Database database = bench.server().copy(usage)) {
                 database.execute("CHECKPOINT");
                 run(bench, usage, database, contestant);

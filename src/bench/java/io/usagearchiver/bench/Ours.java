@@ -7,16 +7,39 @@ import io.usagearchiver.StopReason;
 import io.usagearchiver.SweepListener;
 import io.usagearchiver.SweepResult;
 import io.usagearchiver.UsageDetails;
+import java.util.List;
 
-/** This library's archiver, by its public API. */
-record Ours(String name, ArchiveSettings settings, SweepListener listener) implements Contestant {
+/**
+ * This library's archiver, by its public API.
+ *
+ * @param atOnce whether a slice may be moved by one statement; else all of them go the way of those that cannot
+ */
+record Ours(String name, ArchiveSettings settings, SweepListener listener, boolean atOnce) implements Contestant {
     static final Ours DEFAULT = ofBatch(ArchiveSettings.DEFAULT_BATCH_SIZE);
     static final Ours LARGE_BATCH = ofBatch(5000);
+    static final Ours SEPARATE = DEFAULT.inSeparateStatements();
+    static final Ours LARGE_SEPARATE = LARGE_BATCH.inSeparateStatements();
+
+    private static final String FAST_PATH = "usagearchiver.fastPath";
 
     /** The archiver with its defaults, but for the size of its batches. */
     static Ours ofBatch(int rows) {
         return new Ours(
-                "archiver, batch " + rows, ArchiveSettings.defaults().withBatchSize(rows), new SweepListener() {});
+                "archiver, batch " + rows, ArchiveSettings.defaults().withBatchSize(rows), new SweepListener() {}, true);
+    }
+
+    /** The same with more workers than one. */
+    static List<Ours> ofWorkers() {
+        return List.of();
+    }
+
+    /** The name of one with several workers. */
+    static String withWorkers(Ours ours, int workers) {
+        return ours.name + ", " + workers + " workers";
+    }
+
+    private Ours inSeparateStatements() {
+        return new Ours(name + ", separate statements", settings, listener, false);
     }
 
     @Override
@@ -25,9 +48,22 @@ record Ours(String name, ArchiveSettings settings, SweepListener listener) imple
     }
 
     void sweep(ConnectionSource connections) {
-        SweepResult result = archiver(connections).sweep();
+        SweepResult result = run(connections);
         if (result.stopReason() != StopReason.DRAINED) {
             throw new IllegalStateException("The sweep ended " + result.stopReason());
+        }
+    }
+
+    /** Sweeps, whatever comes of it. */
+    SweepResult run(ConnectionSource connections) {
+        if (atOnce) {
+            return archiver(connections).sweep();
+        }
+        System.setProperty(FAST_PATH, "false");
+        try {
+            return archiver(connections).sweep();
+        } finally {
+            System.clearProperty(FAST_PATH);
         }
     }
 

@@ -10,14 +10,15 @@ final class Profile implements Scenario {
 
     /** What a statement does in a batch, told by its text. */
     private static final String STEP = """
-            CASE WHEN query ILIKE '%for update%skip locked%' THEN 'lock'
+            CASE WHEN query ILIKE 'with "moved" as (delete%' THEN 'move a slice'
+              WHEN query ILIKE '%for update%skip locked%' THEN 'lock'
               WHEN query ILIKE '%for share%' THEN 'prove'
               WHEN query ILIKE 'insert into%model_usage_details_archive%' THEN 'copy'
               WHEN query ILIKE 'delete%' THEN 'delete'
               WHEN query ILIKE 'update%usage_archive_sweep%' THEN 'count in the ledger'
               WHEN query ILIKE 'select%order by%' THEN 'find candidates'
               WHEN query ILIKE 'commit%' THEN 'commit'
-              WHEN query ILIKE 'set %' THEN 'set limits'
+              WHEN query ILIKE 'set %' OR query ILIKE 'select pg_catalog.set_config%' THEN 'set limits'
               ELSE 'other statements' END""";
 
     @Override
@@ -39,7 +40,7 @@ final class Profile implements Scenario {
     @Override
     public void run(Bench bench) throws Exception {
         Usage usage = Usage.of(bench.scale().briefRows());
-        for (Contestant contestant : List.of(Ours.DEFAULT, new OneShot(), new OriginalAlgorithm())) {
+        for (Contestant contestant : List.of(Ours.DEFAULT, Ours.SEPARATE, new OneShot(), new OriginalAlgorithm())) {
             try (Database database = bench.server().copy(usage)) {
                 if (!isAvailable(database)) {
                     bench.results().note(NAME, "not measured: the server does not preload " + EXTENSION);

@@ -7,7 +7,7 @@ import java.util.List;
  * How much is measured.
  *
  * @param backlogs hot rows, smallest first
- * @param rounds how often each of the chief contestants runs with the smaller backlogs; once with the largest
+ * @param rounds how often each runs where the median counts
  * @param briefRows hot rows where a sweep of some seconds is enough
  * @param slowRows the most hot rows of contestants that are too slow for more
  * @param ledgerBatches batches of one sweep while an old snapshot is open
@@ -26,7 +26,7 @@ record Scale(
         Duration limit) {
     static final Scale FULL = new Scale(
             List.of(200_000, 1_000_000, 4_000_000),
-            2,
+            3,
             300_000,
             200_000,
             30_000,
@@ -59,9 +59,5 @@ record Scale(
 
     int large() {
         return backlogs.get(backlogs.size() - 1);
-    }
-
-    int rounds(int rows) {
-        return rows == large() ? 1 : rounds;
     }
 }

@@ -27,6 +27,7 @@ interface Scenario {
                 new EmptyArchive(),
                 new NullShares(),
                 new Orders(),
+                new Fallback(),
                 new LedgerVersions(),
                 new LiveTable(),
                 new SmallHeap(),
