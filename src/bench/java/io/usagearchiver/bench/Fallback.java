@@ -18,12 +18,13 @@ final class Fallback implements Scenario {
     private static final String EXPIRED = "coalesce(completed_at, created_at) < timestamp '" + Usage.CUTOFF + "'";
 
     /** The expired rows, oldest first, with the number of the batch that each is in. */
-    private static final String BATCHES = "SELECT id, (row_number() OVER (ORDER BY coalesce(completed_at, created_at), id)"
-            + " - 1) / " + Statements.BATCH_SIZE + " AS batch FROM model_usage_details WHERE " + EXPIRED;
+    private static final String BATCHES =
+            "SELECT id, (row_number() OVER (ORDER BY coalesce(completed_at, created_at), id)" + " - 1) / "
+                    + Statements.BATCH_SIZE + " AS batch FROM model_usage_details WHERE " + EXPIRED;
 
     /** One row of each batch. */
-    private static final String ONE_OF_EACH =
-            "SELECT max(id) FROM (" + BATCHES + ") AS expired GROUP BY batch HAVING count(*) = " + Statements.BATCH_SIZE;
+    private static final String ONE_OF_EACH = "SELECT max(id) FROM (" + BATCHES
+            + ") AS expired GROUP BY batch HAVING count(*) = " + Statements.BATCH_SIZE;
 
     /**
      * What is in the way.
@@ -157,7 +158,8 @@ final class Fallback implements Scenario {
     /** Count and hash of all rows, each of which counts once if both tables hold it. */
     private static String content(Database database) throws SQLException {
         return database.row("SELECT count(*) || ' rows, hash ' || sum(hash_record_extended(r, 0)::numeric) FROM ("
-                        + "SELECT " + Statements.COLUMNS + " FROM model_usage_details UNION SELECT " + Statements.COLUMNS
+                        + "SELECT " + Statements.COLUMNS + " FROM model_usage_details UNION SELECT "
+                        + Statements.COLUMNS
                         + " FROM model_usage_details_archive) AS r")
                 .get(0);
     }

@@ -36,12 +36,16 @@ final class LedgerVersions implements Scenario {
     public void run(Bench bench) throws Exception {
         int batches = bench.scale().ledgerBatches();
         Usage usage = Usage.of(batches * 2).withExpired(batches);
-        Ours ours = new Ours("one row a batch", ArchiveSettings.defaults().withBatchSize(1), new SweepListener() {
-            @Override
-            public void batchCommitted(SweepProgress progress) {
-                commits.add(System.nanoTime());
-            }
-        }, true);
+        Ours ours = new Ours(
+                "one row a batch",
+                ArchiveSettings.defaults().withBatchSize(1),
+                new SweepListener() {
+                    @Override
+                    public void batchCommitted(SweepProgress progress) {
+                        commits.add(System.nanoTime());
+                    }
+                },
+                true);
         try (Database database = bench.server().copy(usage);
                 Connection snapshot = database.connectAsOwner()) {
             Race.holdSnapshot(snapshot);

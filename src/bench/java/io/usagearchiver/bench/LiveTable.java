@@ -23,7 +23,8 @@ final class LiveTable implements Scenario {
     static final Ours PACED = new Ours(
             "archiver, batch 200, paced",
             ArchiveSettings.defaults().withBatchSize(200).withPace(Pace.full().withPause(null, 9)),
-            new SweepListener() {}, true);
+            new SweepListener() {},
+            true);
 
     @Override
     public String name() {

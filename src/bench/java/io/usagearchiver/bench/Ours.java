@@ -8,6 +8,7 @@ import io.usagearchiver.SweepListener;
 import io.usagearchiver.SweepResult;
 import io.usagearchiver.UsageDetails;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * This library's archiver, by its public API.
@@ -25,17 +26,26 @@ record Ours(String name, ArchiveSettings settings, SweepListener listener, boole
     /** The archiver with its defaults, but for the size of its batches. */
     static Ours ofBatch(int rows) {
         return new Ours(
-                "archiver, batch " + rows, ArchiveSettings.defaults().withBatchSize(rows), new SweepListener() {}, true);
+                "archiver, batch " + rows,
+                ArchiveSettings.defaults().withBatchSize(rows),
+                new SweepListener() {},
+                true);
     }
 
     /** The same with more workers than one. */
     static List<Ours> ofWorkers() {
-        return List.of();
+        return Stream.of(2, 4)
+                .flatMap(workers -> Stream.of(DEFAULT, LARGE_BATCH).map(ours -> ours.with(workers)))
+                .toList();
     }
 
     /** The name of one with several workers. */
     static String withWorkers(Ours ours, int workers) {
         return ours.name + ", " + workers + " workers";
+    }
+
+    private Ours with(int workers) {
+        return new Ours(withWorkers(this, workers), settings.withWorkers(workers), listener, atOnce);
     }
 
     private Ours inSeparateStatements() {

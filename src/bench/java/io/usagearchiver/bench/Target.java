@@ -37,10 +37,7 @@ record Target(String what, double limit, boolean atLeast, OptionalDouble reached
         Ratios ratios = new Ratios(results);
         List<Target> targets = new ArrayList<>(List.of(
                 least("rows/s, of the one shot's, " + medium, 0.85, ratios.speed(Backlog.NAME, medium, ours, oneShot)),
-                least(
-                        "the same at batch 5000",
-                        0.95,
-                        ratios.speed(Backlog.NAME, medium, ours5000, oneShot)),
+                least("the same at batch 5000", 0.95, ratios.speed(Backlog.NAME, medium, ours5000, oneShot)),
                 least(
                         "the same with two workers",
                         1.3,
