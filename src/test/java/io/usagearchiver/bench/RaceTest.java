@@ -45,7 +45,7 @@ class RaceTest {
 
         assertThat(results.notes("test")).isEmpty();
         assertThat(results.contestants("test", Metric.ROWS_PER_SECOND.title()))
-                .hasSize(7)
+                .hasSize(13)
                 .containsExactlyElementsOf(
                         Contestant.all().stream().map(Contestant::name).toList());
     }
