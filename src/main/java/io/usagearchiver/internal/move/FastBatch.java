@@ -49,6 +49,8 @@ final class FastBatch {
     private static final String TO = "\uFFFFto";
     private static final List<String> KEYS = List.of("\uFFFFkeys");
 
+    private static final int MOST_SHAPES = 32;
+
     private final Map<Slice.Shape, Wording.Text> statements = new ConcurrentHashMap<>();
     private final Table<?> source;
     private final Table<?> target;
@@ -81,6 +83,10 @@ final class FastBatch {
      * @param without keys that are not wanted, the same for all slices
      */
     Wording.Text statement(DSLContext dsl, Slice slice, Collection<String> without) {
+        if (statements.size() >= MOST_SHAPES) {
+            // Each age that many rows share has a shape of its own.
+            statements.clear();
+        }
         Wording.Text written = statements.computeIfAbsent(slice.shape(), shape -> {
             Select<?> select = statement(slice.with(FROM, TO, KEYS).wanted(without));
             List<@Nullable Object> binds = new ArrayList<>();
