@@ -127,9 +127,8 @@ public final class Session implements AutoCloseable {
                 Wording.Text text = statement.of(configuration.dsl());
                 Results told = configuration
                         .dsl()
-                        .fetchMany(
-                                limits.sql(current.serverVersion()) + "; " + text.sql(),
-                                text.binds().toArray());
+                        .resultQuery("{0}", text.after(limits.sql(current.serverVersion())))
+                        .fetchMany();
                 current.server().requireOwnStatements(told);
                 return judge.apply(
                         configuration.dsl(), told.get(told.size() - 1).get(0));

@@ -34,9 +34,6 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
     /** How much longer opening waits for a lock than PostgreSQL lets a frozen node hold it. */
     private static final Duration TAKEOVER_MARGIN = Duration.ofSeconds(5);
 
-    /** How long a slice's statement waits for a row at most: longer than most transactions of an application hold one. */
-    private static final Duration SLICE_LOCK_TIMEOUT = Duration.ofMillis(50);
-
     /**
      * Plans must not depend on statistics: into an archive that was never analyzed, or with the NULL set of an age
      * column, the planner's guess costs seconds a batch. Index scans and generic plans are right in every case here, and a
@@ -124,9 +121,10 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
      * runs for three quarters. What waits for one of its rows has begun to do so after its beginning.
      *
      * @param deadlockTimeout the shortest that a session has
+     * @param patience how long it waits for a row if that is no longer
      */
-    public static TransactionLimits slice(ArchiveSettings settings, Duration deadlockTimeout) {
-        Duration lock = least(deadlockTimeout.dividedBy(8), SLICE_LOCK_TIMEOUT, settings.lockTimeout());
+    public static TransactionLimits slice(ArchiveSettings settings, Duration deadlockTimeout, Duration patience) {
+        Duration lock = least(deadlockTimeout.dividedBy(8), patience, settings.lockTimeout());
         Duration statement = least(deadlockTimeout.multipliedBy(3).dividedBy(4), settings.statementTimeout());
         return of(READ_COMMITTED, settings, lock, statement, with(PLANS, "'synchronous_commit', 'off'"));
     }

@@ -37,7 +37,7 @@ public final class BatchLoop {
     private final LedgerRow ledger;
     private final Throttler throttler;
     private final Refusals refusals;
-    private final FastPath fast = new FastPath();
+    private final FastPath fast;
     private final Workers workers;
     /** Whether there may be batches that were committed and that the progress does not know. */
     private boolean unheard;
@@ -58,6 +58,7 @@ public final class BatchLoop {
         this.throttler = throttler;
         this.schema = schema;
         this.refusals = new Refusals(ledger.sweepId());
+        this.fast = new FastPath(run.settings());
         this.workers = new Workers(run);
     }
 

@@ -10,7 +10,6 @@ import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.Slice;
 import io.usagearchiver.internal.schema.Direction;
 import io.usagearchiver.internal.schema.PairSchema;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -18,6 +17,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jooq.CommonTableExpression;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
+import org.jooq.DataType;
 import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.Select;
@@ -48,8 +48,6 @@ final class FastBatch {
 
     private static final String TO = "\uFFFFto";
     private static final List<String> KEYS = List.of("\uFFFFkeys");
-
-    private static final int MOST_SHAPES = 32;
 
     private final Map<Slice.Shape, Wording.Text> statements = new ConcurrentHashMap<>();
     private final Table<?> source;
@@ -83,17 +81,11 @@ final class FastBatch {
      * @param without keys that are not wanted, the same for all slices
      */
     Wording.Text statement(DSLContext dsl, Slice slice, Collection<String> without) {
-        if (statements.size() >= MOST_SHAPES) {
-            // Each age that many rows share has a shape of its own.
-            statements.clear();
-        }
-        Wording.Text written = statements.computeIfAbsent(slice.shape(), shape -> {
-            Select<?> select = statement(slice.with(FROM, TO, KEYS).wanted(without));
-            List<@Nullable Object> binds = new ArrayList<>();
-            binds.addAll(dsl.extractBindValues(select));
-            return new Wording.Text(dsl.render(select), binds);
-        });
-        return with(written, slice);
+        Wording.Text written = statements.computeIfAbsent(
+                slice.shape(),
+                shape -> Wording.Text.of(
+                        dsl, statement(slice.with(FROM, TO, KEYS).wanted(without))));
+        return written.with(bind -> value(bind, slice));
     }
 
     private Select<?> statement(Condition wanted) {
@@ -105,18 +97,19 @@ final class FastBatch {
                         .columns(schema.columns(target))
                         .select(DSL.select(names("moved")).from(DSL.name("moved")))
                         .returningResult(DSL.inline(1).as("row")));
-        Field<Integer> inserted = countOf("copied");
+        CommonTableExpression<?> tally =
+                DSL.name("tally").as(DSL.select(DSL.count().as("rows")).from(DSL.name("copied")));
+        Field<Integer> inserted = one("tally", "rows", SQLDataType.INTEGER);
         CommonTableExpression<?> counted = DSL.name("counted").as(count.within(inserted, FINGERPRINT));
         return DSL.with(moved)
                 .with(copied)
+                .with(tally)
                 .with(counted)
                 .select(
-                        countOf("moved").as(DELETED),
+                        DSL.field("(select count(*) from {0})", DSL.name("moved"))
+                                .as(DELETED),
                         inserted.as(INSERTED),
-                        DSL.field(
-                                        "(select {0} from {1})",
-                                        SQLDataType.VARCHAR, DSL.name("counted", FINGERPRINT), DSL.name("counted"))
-                                .as(FINGERPRINT));
+                        one("counted", FINGERPRINT, SQLDataType.VARCHAR).as(FINGERPRINT));
     }
 
     private List<Field<Object>> names(String table) {
@@ -125,8 +118,9 @@ final class FastBatch {
                 .toList();
     }
 
-    private static Field<Integer> countOf(String table) {
-        return DSL.field("(select count(*) from {0})", SQLDataType.INTEGER, DSL.name(table));
+    /** The column of a table of one row at most. */
+    private static <T> Field<T> one(String table, String column, DataType<T> type) {
+        return DSL.field("(select {0} from {1})", type, DSL.name(table, column), DSL.name(table));
     }
 
     /**
@@ -148,12 +142,6 @@ final class FastBatch {
             count.require(tx, row.get(FINGERPRINT, String.class));
         }
         return new BatchResult(inserted, 0, List.of(), Map.of());
-    }
-
-    private static Wording.Text with(Wording.Text written, Slice slice) {
-        List<@Nullable Object> binds = new ArrayList<>();
-        written.binds().forEach(bind -> binds.add(value(bind, slice)));
-        return new Wording.Text(written.sql(), binds);
     }
 
     private static @Nullable Object value(@Nullable Object bind, Slice slice) {

@@ -89,17 +89,18 @@ final class RunSession {
      * Moves a slice by one statement, and counts it.
      *
      * @param statement that of the batch
+     * @param limits of its transaction
      * @return null if that cannot be done so: nothing has happened then
      */
     @Nullable
-    BatchResult slice(FastBatch batch, Wording statement, Duration deadlockTimeout) {
+    BatchResult slice(FastBatch batch, Wording statement, TransactionLimits limits) {
         return session.retry(() -> {
             requireSameConnection();
             progress.trying();
             long startNanos = System.nanoTime();
             BatchResult done;
             try {
-                done = session.transaction(TransactionLimits.slice(settings, deadlockTimeout), statement, (tx, row) -> {
+                done = session.transaction(limits, statement, (tx, row) -> {
                     BatchResult result = batch.judge(tx, row);
                     progress.committing(result);
                     return result;

@@ -82,10 +82,10 @@ final class SliceMover {
         }
         Wording statement = dsl -> fastBatch.statement(dsl, slice, without);
         if (workers.areThere()) {
-            workers.hand(new Workers.Task(slice, fastBatch, statement, fast.deadlockTimeout()));
+            workers.hand(new Workers.Task(slice, fastBatch, statement, fast.limits()));
             return true;
         }
-        BatchResult result = run.slice(fastBatch, statement, fast.deadlockTimeout());
+        BatchResult result = run.slice(fastBatch, statement, fast.limits());
         took(slice, result, run.progress().batchTime());
         return result != null;
     }

@@ -150,10 +150,9 @@ final class Workers implements AutoCloseable {
 
     /** One statement; once more where it may have waited for another worker at the ledger row. */
     private @Nullable BatchResult move(Session session, Task task) {
-        TransactionLimits limits = TransactionLimits.slice(run.settings(), task.deadlockTimeout());
         for (boolean again = false; ; again = true) {
             try {
-                return session.transaction(limits, task.statement(), task.batch()::judge);
+                return session.transaction(task.limits(), task.statement(), task.batch()::judge);
             } catch (RuntimeException e) {
                 if (session.isToStop() || !FastBatch.isToBeGivenBack(e)) {
                     throw e;
@@ -218,7 +217,7 @@ final class Workers implements AutoCloseable {
     }
 
     /** What a worker is to do. */
-    record Task(Slice slice, FastBatch batch, Wording statement, Duration deadlockTimeout) {}
+    record Task(Slice slice, FastBatch batch, Wording statement, TransactionLimits limits) {}
 
     /**
      * What became of a slice.

@@ -45,6 +45,7 @@ public final class CandidateQuery {
     private final boolean inStretches;
     private final Condition wanted;
     private final Condition estimable;
+    private final CandidateQuery whole;
 
     CandidateQuery(
             Table<?> table,
@@ -61,6 +62,18 @@ public final class CandidateQuery {
         this.inStretches = inStretches;
         this.wanted = wanted;
         this.estimable = estimable;
+        this.whole = this;
+    }
+
+    private CandidateQuery(CandidateQuery of, Condition range) {
+        this.table = of.table;
+        this.key = of.key;
+        this.age = of.age;
+        this.byAge = of.byAge;
+        this.inStretches = of.inStretches;
+        this.wanted = of.wanted.and(range);
+        this.estimable = of.estimable.and(range);
+        this.whole = of.whole;
     }
 
     Table<?> table() {
@@ -113,7 +126,12 @@ public final class CandidateQuery {
     CandidateQuery between(@Nullable Cut from, @Nullable Cut to) {
         Condition range = DSL.and(from == null ? DSL.noCondition() : from.below(age))
                 .and(to == null ? DSL.noCondition() : to.above(age));
-        return new CandidateQuery(table, key, age, byAge, inStretches, wanted.and(range), estimable.and(range));
+        return new CandidateQuery(this, range);
+    }
+
+    /** That of which this one was {@link #between} two cuts. */
+    CandidateQuery whole() {
+        return whole;
     }
 
     /**
