@@ -1,6 +1,7 @@
 package io.usagearchiver;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.SlowPath;
@@ -183,6 +184,41 @@ class FastPathTest {
         assertThat(atOnce()).isEqualTo(1);
         assertThat(slowly()).isEqualTo(1);
         rows.assertMoved("true");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, false", "1, true", "2, false"})
+    void a_row_whose_age_was_changed_while_its_statement_waited_for_it_stays(int workers, boolean byKeys)
+            throws Exception {
+        rows.replaceWithExpired(100);
+        if (byKeys) {
+            db.execute("DROP INDEX ix_model_usage_details_completed_at");
+        }
+        // Commits as soon as somebody waits for it: before the statement gives up.
+        Future<?> application = threads.submit(() -> {
+            try (Connection connection = db.connectAsOwner()) {
+                TestDatabase.execute(
+                        connection,
+                        "DO $$ BEGIN"
+                                + " UPDATE model_usage_details SET completed_at = '2026-06-01', user_name = 'late' WHERE id = 50;"
+                                + " PERFORM pg_advisory_lock(50);"
+                                + " WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+                                + "   AND transactionid = pg_current_xact_id()::xid) LOOP PERFORM pg_sleep(0.001); END LOOP;"
+                                + " END $$");
+            }
+            return null;
+        });
+        await().until(() -> db.number("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 50"
+                        + " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+                == 1);
+
+        SweepResult result = tapped(100, workers).sweep();
+
+        application.get(1, TimeUnit.MINUTES);
+        assertThat(result.stopReason()).isEqualTo(StopReason.DRAINED);
+        assertThat(result.rowsMoved()).isEqualTo(99);
+        assertThat(db.strings("SELECT id || user_name FROM model_usage_details"))
+                .containsExactly("50late");
     }
 
     /**
