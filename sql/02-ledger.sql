@@ -85,7 +85,7 @@ ALTER TABLE public.usage_archive_sweep ADD COLUMN IF NOT EXISTS holds_version in
 ALTER TABLE public.usage_archive_sweep ADD COLUMN IF NOT EXISTS live_until timestamp;
 
 -- Holds: rows that stay in the hot table although they are expired. A row is held if it matches all of a hold's
--- filters that are set; a null matches none. A hold counts from its creation until hold_until, for ever where that is
+-- filters that are set, column_values (below) among them; a null matches none. A hold counts from its creation until hold_until, for ever where that is
 -- null or infinity, or until it is released. `usage-archiver hold` makes sweeps that run already honour it, too; a row
 -- inserted here by hand counts from the next sweep on. A sweep that cannot honour a hold archives nothing, and says why.
 CREATE TABLE IF NOT EXISTS public.usage_archive_hold (
@@ -107,15 +107,29 @@ CREATE TABLE IF NOT EXISTS public.usage_archive_hold (
     created_at timestamp NOT NULL,
     hold_until timestamp,
     released_at timestamp,
-    released_by varchar(255),
-    CONSTRAINT usage_archive_hold_filter CHECK (
-        age_from IS NOT NULL OR age_to IS NOT NULL OR id_min IS NOT NULL OR id_max IS NOT NULL
-        OR user_id IS NOT NULL OR model_id IS NOT NULL)
+    released_by varchar(255)
 );
 
--- What would keep no row: a name that no hot table has, an empty range, an end before the beginning. What a released
--- hold says does not matter. NOT VALID for the sake of older rows, which sweeps look at themselves.
+-- Values that columns must equal, by the columns' exact names: {"region": "eu", "tenant": "7"}. Text that is read as a
+-- value of the live column's type, by whose own operator it is equal; moments without a zone are UTC. Versions of before
+-- this column see nothing of it: of a hold that has other filters, too, they keep more rows than it names, and where
+-- there is one that has none, they archive nothing.
+ALTER TABLE public.usage_archive_hold ADD COLUMN IF NOT EXISTS column_values jsonb;
+
+-- What would keep all rows, or none: no filter, a name that no hot table has, an empty range, an end before the beginning,
+-- a column that is to equal null. What a released hold says does not matter, apart from the first. NOT VALID for the sake
+-- of older rows, which sweeps look at themselves.
 -- [jooq ignore start]
+ALTER TABLE public.usage_archive_hold
+    DROP CONSTRAINT IF EXISTS usage_archive_hold_filter,
+    ADD CONSTRAINT usage_archive_hold_filter CHECK (
+        age_from IS NOT NULL OR age_to IS NOT NULL OR id_min IS NOT NULL OR id_max IS NOT NULL
+        OR user_id IS NOT NULL OR model_id IS NOT NULL OR coalesce(column_values, '{}') <> '{}') NOT VALID;
+ALTER TABLE public.usage_archive_hold
+    DROP CONSTRAINT IF EXISTS usage_archive_hold_columns,
+    ADD CONSTRAINT usage_archive_hold_columns CHECK (released_at IS NOT NULL OR (
+        jsonb_typeof(column_values) = 'object'
+        AND NOT jsonb_path_exists(column_values, 'strict $.*?(@ == null)', '{}', true))) NOT VALID;
 ALTER TABLE public.usage_archive_hold
     DROP CONSTRAINT IF EXISTS usage_archive_hold_table,
     ADD CONSTRAINT usage_archive_hold_table CHECK (released_at IS NOT NULL OR table_name ~

@@ -24,7 +24,7 @@ GRANT UPDATE (state, batches, rows_moved, rows_already_archived, rows_in_conflic
 -- Holds: set, and release. What a hold says stays as it was set, and the history stays.
 REVOKE INSERT, UPDATE ON public.usage_archive_hold FROM :"role";
 GRANT SELECT ON public.usage_archive_hold TO :"role";
-GRANT INSERT (table_name, age_from, age_to, id_min, id_max, user_id, model_id, reason, created_by, node, created_at,
-    hold_until) ON public.usage_archive_hold TO :"role";
+GRANT INSERT (table_name, age_from, age_to, id_min, id_max, user_id, model_id, column_values, reason, created_by, node,
+    created_at, hold_until) ON public.usage_archive_hold TO :"role";
 GRANT UPDATE (released_at, released_by) ON public.usage_archive_hold TO :"role";
 COMMIT;

@@ -155,8 +155,8 @@ public final class Archiver {
     public RestorePreview previewRestore(RowFilter filter) {
         try (Session session = Session.open(connections, settings, new StopSignal())) {
             return session.retried(TransactionLimits.count(settings), tx -> {
-                FilterTrial.of(tx, pair).require(filter);
-                return RestorePreviewQuery.count(tx, pair, SchemaCheck.run(tx, pair, Direction.RESTORE), filter);
+                RowFilter tried = FilterTrial.of(tx, pair).require(filter);
+                return RestorePreviewQuery.count(tx, pair, SchemaCheck.run(tx, pair, Direction.RESTORE), tried);
             });
         } catch (DataAccessException e) {
             throw new ArchiveException("Could not count the rows of " + table + ": " + SqlState.message(e), e);

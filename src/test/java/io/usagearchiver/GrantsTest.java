@@ -57,6 +57,7 @@ class GrantsTest {
                 "id_max",
                 "user_id",
                 "model_id",
+                "column_values",
                 "reason",
                 "created_by",
                 "node",

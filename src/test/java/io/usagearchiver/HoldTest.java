@@ -78,6 +78,18 @@ class HoldTest {
     }
 
     @Test
+    void a_hold_by_a_user_and_by_columns_keeps_the_rows_that_match_both() {
+        insertExpired(30);
+        db.execute("UPDATE model_usage_details SET operation = CASE id % 2 WHEN 0 THEN 'chat' ELSE 'Chat' END");
+        rows.remember();
+        holds.hold(RowFilter.user(7).andWhere("operation", "Chat").andWhere("date", "2020-01-18"), null, REASON);
+
+        rows.archiver(4).build().sweep();
+
+        rows.assertMoved("id <> 17");
+    }
+
+    @Test
     void rows_go_once_their_hold_is_released_or_over() {
         insertExpired(30);
         Hold released = holds.hold(RowFilter.user(7), null, REASON);

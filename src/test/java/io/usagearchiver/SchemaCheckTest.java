@@ -60,7 +60,8 @@ class SchemaCheckTest {
             DROP TABLE ARC | archive public.ARC does not exist; apply sql/01-usage-tables.sql where no application makes it
             DROP TABLE LEDGER CASCADE | ledger public.LEDGER does not exist; apply sql/02-ledger.sql
             DROP TABLE HOLDS | holds public.HOLDS does not exist; apply sql/02-ledger.sql
-            ALTER TABLE HOLDS DROP user_id | holds public.HOLDS lacks column user_id; add it as sql/02-ledger.sql declares it
+            ALTER TABLE HOLDS DROP user_id CASCADE | holds public.HOLDS lacks column user_id; add it as sql/02-ledger.sql declares it
+            ALTER TABLE HOLDS DROP column_values CASCADE | holds public.HOLDS lacks column column_values; apply sql/02-ledger.sql
             """)
     void a_missing_table_is_refused(String change, String difference) {
         assertRefused(change, difference);

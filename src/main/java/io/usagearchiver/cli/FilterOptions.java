@@ -5,6 +5,10 @@ import io.usagearchiver.cli.config.BadSettingsException;
 import java.time.DateTimeException;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -13,6 +17,8 @@ import picocli.CommandLine.Option;
 /** The options that say which rows; those given have all to match. */
 final class FilterOptions {
     private static final Pattern IDS = Pattern.compile("(.*)\\.\\.(.*)");
+    private static final Pattern COLUMN =
+            Pattern.compile("(?:\"((?:[^\"]|\"\")+)\"|([^\"=][^=]*))=(.*)", Pattern.DOTALL);
 
     @Option(
             names = "--from",
@@ -49,6 +55,16 @@ final class FilterOptions {
             description = "Rows with this model_id, where that is a column of numbers.")
     private @Nullable Long model;
 
+    @Option(
+            names = "--where-column",
+            order = 15,
+            paramLabel = "NAME=VALUE",
+            description =
+                    "Rows whose column of this name equals the value, by the column's type; as often as needed, and"
+                            + " all have to match. Nothing after the = is the empty text; no value stands for null. The name is"
+                            + " taken as it is; one with a = in it has to be in double quotes, as in SQL.")
+    private List<String> whereColumns = new ArrayList<>();
+
     /**
      * The filter.
      *
@@ -67,14 +83,33 @@ final class FilterOptions {
                 throw new BadSettingsException("--ids " + ids + ": must be A..B, A.., ..B or one id");
             }
         }
-        if (from == null && to == null && ids == null && user == null && model == null) {
-            throw new BadSettingsException("Which rows? Give at least one of --from, --to, --ids, --user and --model.");
+        Map<String, String> where = where();
+        if (from == null && to == null && ids == null && user == null && model == null && where.isEmpty()) {
+            throw new BadSettingsException(
+                    "Which rows? Give at least one of --from, --to, --ids, --user, --model and --where-column.");
         }
         try {
-            return new RowFilter(moment("--from", from), moment("--to", to), minId, maxId, user, model);
+            return new RowFilter(moment("--from", from), moment("--to", to), minId, maxId, user, model, where);
         } catch (IllegalArgumentException e) {
             throw new BadSettingsException(String.valueOf(e.getMessage()));
         }
+    }
+
+    private Map<String, String> where() {
+        Map<String, String> where = new LinkedHashMap<>();
+        for (String given : whereColumns) {
+            Matcher column = COLUMN.matcher(given);
+            if (!column.matches()) {
+                throw new BadSettingsException("--where-column " + given + ": must be NAME=VALUE, such as region=eu");
+            }
+            String quoted = column.group(1);
+            String name = quoted == null ? column.group(2) : quoted.replace("\"\"", "\"");
+            if (where.put(name, column.group(3)) != null) {
+                throw new BadSettingsException(
+                        "--where-column " + given + ": " + name + " is given twice, and no row equals two values");
+            }
+        }
+        return where;
     }
 
     /** The moment that an option names; a day is its beginning. */

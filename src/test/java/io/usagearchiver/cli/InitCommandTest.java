@@ -57,7 +57,7 @@ class InitCommandTest {
         assertThat(tables()).containsExactly("usage_archive_baseline", "usage_archive_hold", "usage_archive_sweep");
         assertThat(run.out().lines())
                 .containsExactly(
-                        "02-ledger.sql: 11 applied, 1 stood already",
+                        "02-ledger.sql: 14 applied, 1 stood already",
                         "  CREATE TABLE public.usage_archive_sweep",
                         "  CREATE UNIQUE INDEX usage_archive_sweep_running ON public.usage_archive_sweep",
                         "  CREATE INDEX usage_archive_sweep_history ON public.usage_archive_sweep",
@@ -65,6 +65,9 @@ class InitCommandTest {
                         "  ALTER TABLE public.usage_archive_sweep ADD COLUMN holds_version",
                         "  ALTER TABLE public.usage_archive_sweep ADD COLUMN live_until",
                         "  CREATE TABLE public.usage_archive_hold",
+                        "  ALTER TABLE public.usage_archive_hold ADD COLUMN column_values",
+                        "  ALTER TABLE public.usage_archive_hold REPLACE CONSTRAINT usage_archive_hold_filter",
+                        "  ALTER TABLE public.usage_archive_hold REPLACE CONSTRAINT usage_archive_hold_columns",
                         "  ALTER TABLE public.usage_archive_hold REPLACE CONSTRAINT usage_archive_hold_table",
                         "  ALTER TABLE public.usage_archive_hold REPLACE CONSTRAINT usage_archive_hold_ages",
                         "  ALTER TABLE public.usage_archive_hold REPLACE CONSTRAINT usage_archive_hold_end",
@@ -118,11 +121,37 @@ class InitCommandTest {
                 + " ADD CONSTRAINT usage_archive_sweep_state CHECK (state IN ('RUNNING', 'DRAINED'))");
         assertThat(initAsOwner(EVERYTHING).out())
                 .contains(
-                        "02-ledger.sql: 1 applied, 11 stood already",
+                        "02-ledger.sql: 1 applied, 14 stood already",
                         "  ALTER TABLE public.usage_archive_sweep REPLACE CONSTRAINT usage_archive_sweep_state");
         db.execute("INSERT INTO usage_archive_sweep (table_name, state, node, fired_by, cutoff, started_at)"
                 + " VALUES ('t', 'OUTSIDE_WINDOW', 'n', 'f', '2020-01-01', '2020-01-01')");
-        assertThat(initAsOwner(EVERYTHING).out()).contains("02-ledger.sql: 0 applied, 12 stood already");
+        assertThat(initAsOwner(EVERYTHING).out()).contains("02-ledger.sql: 0 applied, 15 stood already");
+    }
+
+    /** As it was before holds could name columns. */
+    @Test
+    void a_table_of_holds_that_does_not_know_columns_learns_them_and_keeps_its_holds() {
+        String role = role("role_of_" + db.name());
+        initAsOwner("--with-usage-tables", "--restore-role", role);
+        db.execute("ALTER TABLE usage_archive_hold DROP column_values CASCADE, ADD CONSTRAINT usage_archive_hold_filter"
+                + " CHECK (age_from IS NOT NULL OR age_to IS NOT NULL OR id_min IS NOT NULL OR id_max IS NOT NULL"
+                + " OR user_id IS NOT NULL OR model_id IS NOT NULL)");
+        String hold = "INSERT INTO usage_archive_hold (table_name, reason, created_by, node, created_at, ";
+        String values = " VALUES ('public.model_usage_details', 'lawsuit', 'dba', 'psql', now(), ";
+        db.execute(hold + "user_id)" + values + "7)");
+
+        assertThat(initAsOwner("--restore-role", role).out())
+                .contains(
+                        "02-ledger.sql: 3 applied, 12 stood already",
+                        "  ALTER TABLE public.usage_archive_hold ADD COLUMN column_values",
+                        "  ALTER TABLE public.usage_archive_hold REPLACE CONSTRAINT usage_archive_hold_filter",
+                        "  ALTER TABLE public.usage_archive_hold REPLACE CONSTRAINT usage_archive_hold_columns",
+                        "  GRANT INSERT (table_name, age_from, age_to, id_min, id_max, user_id, model_id, column_values,");
+
+        db.execute(hold + "column_values)" + values + "'{\"operation\": \"chat\"}')");
+        assertThat(db.strings("SELECT concat_ws(' ', user_id, column_values) FROM usage_archive_hold ORDER BY hold_id"))
+                .containsExactly("7", "{\"operation\": \"chat\"}");
+        assertThat(initAsOwner("--restore-role", role).out()).contains("02-ledger.sql: 0 applied, 15 stood already");
     }
 
     @Test
@@ -134,7 +163,7 @@ class InitCommandTest {
         assertThat(initAsOwner(EVERYTHING).out().lines())
                 .containsExactly(
                         "01-usage-tables.sql: 0 applied, 18 stood already",
-                        "02-ledger.sql: 2 applied, 10 stood already",
+                        "02-ledger.sql: 2 applied, 13 stood already",
                         "  CREATE INDEX usage_archive_sweep_history ON public.usage_archive_sweep",
                         "  ALTER TABLE public.usage_archive_sweep ADD COLUMN direction",
                         "03-quartz-tables.sql: 1 applied, 31 stood already",

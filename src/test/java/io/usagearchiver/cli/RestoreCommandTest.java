@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -86,7 +87,8 @@ class RestoreCommandTest {
                 .endsWith("\"holdId\":1}\n");
         assertThat(run("holds", "--json").out())
                 .startsWith("[{\"holdId\":1,\"table\":\"public.model_usage_details\",\"active\":true,\"from\":null,")
-                .contains("\"userId\":7,\"modelId\":null,\"reason\":\"restored\",\"createdBy\":\"usage_restorer\"")
+                .contains(
+                        "\"userId\":7,\"modelId\":null,\"where\":{},\"reason\":\"restored\",\"createdBy\":\"usage_restorer\"")
                 .contains("\"until\":\"2100-01-31T00:00:00Z\"")
                 .endsWith("}]\n");
     }
@@ -115,10 +117,53 @@ class RestoreCommandTest {
         assertThat(run("holds", "--all").out()).contains("2020-01-01 00:00 (over)", "released");
     }
 
+    @Test
+    void rows_are_named_by_the_values_of_any_columns() {
+        for (String table : List.of("model_usage_details", "model_usage_details_archive")) {
+            db.execute("ALTER TABLE " + table + " ADD \"say \"\"a=b\"\"\" text");
+        }
+        db.execute(
+                "UPDATE model_usage_details_archive SET operation = CASE WHEN id < 11 THEN 'it''s = chat' ELSE '' END,"
+                        + " \"say \"\"a=b\"\"\" = id % 3");
+        String[] which = {"--where-column", "operation=it's = chat", "--where-column", "\"say \"\"a=b\"\"\"=1"};
+
+        CommandRun dry = run(with(which, "restore", "--dry-run"));
+        assertThat(dry.err()).isEmpty();
+        assertThat(dry.out()).isEqualTo("""
+                        Dry run: nothing was changed
+                          rows              operation = 'it''s = chat', "say ""a=b\""" = '1'
+                          archived          4 rows
+                          to be restored    4 rows
+                        """);
+        assertThat(run(with(which, "restore", "--hold-until", "2100-01-31")).out())
+                .contains("  restored          4 rows in 1 batches");
+        assertThat(CommandRun.of("sweep", "--config", file).out()).contains("moved             0 rows");
+        assertThat(hotIds()).isEqualTo("1 4 7 10");
+        assertThat(run("hold", "--reason", "x", "--user", "7", "--where-column", "operation=")
+                        .out())
+                .endsWith("  rows              user 7, operation = ''\n");
+        assertThat(run("holds").out()).contains("user 7, operation = ''", "operation = 'it''s = chat', \"say");
+        assertThat(run("holds", "--json").out())
+                .contains("\"userId\":7,\"modelId\":null,\"where\":{\"operation\":\"\"},\"reason\":\"x\"")
+                .contains("\"where\":{\"operation\":\"it's = chat\",\"say \\\"a=b\\\"\":\"1\"},");
+        assertThat(CommandRun.of("plan", "--config", file).exitCode()).isZero();
+    }
+
+    private static String[] with(String[] which, String... command) {
+        return Stream.of(command, which).flatMap(Stream::of).toArray(String[]::new);
+    }
+
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             restore --ids 1..2 | Until when are the rows to stay in the hot table? Give --hold-until.
-            restore --hold-until 2100-01-01 | Which rows? Give at least one of --from, --to, --ids, --user and --model.
+            restore --hold-until 2100-01-01 | Which rows? Give at least one of --from, --to, --ids, --user, --model and --where-column.
+            restore --where-column operation --dry-run | --where-column operation: must be NAME=VALUE, such as region=eu
+            restore --where-column =chat --dry-run | --where-column =chat: must be NAME=VALUE
+            restore --where-column "operation=chat --dry-run | --where-column "operation=chat: must be NAME=VALUE
+            restore --where-column a=1 --where-column "a"=2 --dry-run | --where-column "a"=2: a is given twice, and no row equals two values
+            restore --where-column region=eu --dry-run | where column region = 'eu': public.model_usage_details has no such column
+            hold --reason x --where-column date=today-ish | where column date = 'today-ish': the column of public.model_usage_details is date, which has no such value
+            restore --where-column user_id= --hold-until 2100-01-01 | where column user_id = '': the column of public.model_usage_details is integer
             restore --ids 1..2 --hold-until 2100-02-30 | --hold-until 2100-02-30: must be a day or a moment in UTC, such as
             restore --ids .. --dry-run | --ids ..: must be A..B, A.., ..B or one id
             restore --ids a..b --dry-run | id a: not a key of public.model_usage_details
@@ -143,6 +188,20 @@ class RestoreCommandTest {
         assertThat(hotIds()).isNull();
         assertThat(db.number("SELECT (SELECT count(*) FROM usage_archive_hold) + count(*) FROM usage_archive_sweep"))
                 .isZero();
+    }
+
+    @Test
+    void a_ledger_of_before_holds_by_columns_is_told_with_what_mends_it() {
+        db.execute("ALTER TABLE usage_archive_hold DROP column_values CASCADE");
+        for (CommandRun run : List.of(
+                run("hold", "--user", "7", "--reason", "x"),
+                run("holds"),
+                run("restore", "--user", "7", "--hold-until", "2100-01-01"),
+                CommandRun.of("sweep", "--config", file))) {
+            assertThat(run.err()).contains("column_values", "apply sql/02-ledger.sql");
+            assertThat(run.exitCode()).isEqualTo(1);
+        }
+        assertThat(db.number("SELECT count(*) FROM usage_archive_hold")).isZero();
     }
 
     @Test

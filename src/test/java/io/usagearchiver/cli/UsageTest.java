@@ -75,9 +75,9 @@ class UsageTest {
         "sweep, --set --json --plugin --config, 0 1 2 3 4",
         "node, --config, 0 1 2",
         "jobs, --remove --config, 0 1 2",
-        "restore, --from --to --ids --user --model --hold-until --reason --dry-run --batch-size --json --data-source --plugin"
+        "restore, --from --to --ids --user --model --where-column --hold-until --reason --dry-run --batch-size --json --data-source --plugin"
                 + " --config, 0 1 2 3 4",
-        "hold, --from --to --ids --user --model --until --reason --data-source --plugin --config, 0 1 2",
+        "hold, --from --to --ids --user --model --where-column --until --reason --data-source --plugin --config, 0 1 2",
         "release, ID --data-source --plugin --config, 0 1 2",
         "holds, --all --json --data-source --plugin --config, 0 1 2",
         "plan, --set --count-limit --json --plugin --config, 0 1 2 3 4",

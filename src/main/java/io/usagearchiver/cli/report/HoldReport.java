@@ -96,6 +96,7 @@ public final class HoldReport {
         members.put("maxId", filter == null ? null : filter.maxId());
         members.put("userId", filter == null ? null : filter.userId());
         members.put("modelId", filter == null ? null : filter.modelId());
+        members.put("where", filter == null ? null : filter.where());
         members.put("reason", hold.reason());
         members.put("createdBy", hold.createdBy());
         members.put("node", hold.node());

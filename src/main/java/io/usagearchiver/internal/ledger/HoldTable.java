@@ -21,11 +21,13 @@ import io.usagearchiver.internal.rows.FilterTrial;
 import io.usagearchiver.internal.schema.Direction;
 import java.time.LocalDateTime;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.DataType;
 import org.jooq.Field;
+import org.jooq.JSONB;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
@@ -171,7 +173,7 @@ public final class HoldTable {
             String reason,
             AtomicReference<@Nullable Long> sent) {
         RowFilter stored = check(tx, filter, until, reason);
-        long id = tx.insertInto(H)
+        var insert = tx.insertInto(H)
                 .set(H.TABLE_NAME, table)
                 .set(H.AGE_FROM, moment(stored.from()))
                 .set(H.AGE_TO, moment(stored.to()))
@@ -183,12 +185,21 @@ public final class HoldTable {
                 .set(H.CREATED_BY, DSL.currentUser())
                 .set(H.NODE, node)
                 .set(H.CREATED_AT, NaiveUtc.NOW)
-                .set(H.HOLD_UNTIL, moment(until))
-                .returningResult(H.HOLD_ID)
-                .fetchSingle()
-                .value1();
+                .set(H.HOLD_UNTIL, moment(until));
+        if (!stored.where().isEmpty()) {
+            insert = insert.set(H.COLUMN_VALUES, columnValues(stored.where()));
+        }
+        long id = insert.returningResult(H.HOLD_ID).fetchSingle().value1();
         sent.set(id);
         return read(tx, H.HOLD_ID.eq(id)).get(0);
+    }
+
+    private static Field<JSONB> columnValues(Map<String, String> where) {
+        return DSL.field(
+                "jsonb_object(cast({0} as text[]), cast({1} as text[]))",
+                H.COLUMN_VALUES.getDataType(),
+                DSL.val(where.keySet().toArray(String[]::new)),
+                DSL.val(where.values().toArray(String[]::new)));
     }
 
     private static Field<LocalDateTime> moment(@Nullable LocalDateTime moment) {

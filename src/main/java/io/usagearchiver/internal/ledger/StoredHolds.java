@@ -10,12 +10,16 @@ import io.usagearchiver.internal.postgres.TableName;
 import java.time.DateTimeException;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jooq.Condition;
 import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.TableField;
 import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
 /** The holds as their table has them. Anybody may have written them. */
@@ -52,7 +56,22 @@ final class StoredHolds {
     private static final Field<Boolean> IS_NAMED = DSL.field(NAMED).as("hold_is_named");
     private static final Field<Boolean> IS_LOST = DSL.field(LOST).as("hold_is_lost");
 
+    /** The columns and their values, in the same order; null where they are no such object. */
+    private static final Field<String[]> COLUMNS = ofColumns("key");
+
+    private static final Field<String[]> VALUES = ofColumns("value");
+    private static final Field<String> COLUMN_VALUES =
+            H.COLUMN_VALUES.cast(SQLDataType.VARCHAR).as("hold_column_values");
+
     private StoredHolds() {}
+
+    private static Field<String[]> ofColumns(String part) {
+        return DSL.field(
+                        "case jsonb_typeof({0}) when 'object' then array(select e.{1} from jsonb_each_text({0}) e"
+                                + " order by e.key) end",
+                        SQLDataType.VARCHAR.array(), H.COLUMN_VALUES, DSL.raw(part))
+                .as("hold_column_" + part + "s");
+    }
 
     /** What {@link #hold} reads. */
     static List<Field<?>> fields() {
@@ -69,7 +88,10 @@ final class StoredHolds {
                 H.RELEASED_BY,
                 IS_ACTIVE,
                 IS_NAMED,
-                IS_LOST));
+                IS_LOST,
+                COLUMNS,
+                VALUES,
+                COLUMN_VALUES));
         List.of(H.AGE_FROM, H.AGE_TO, H.CREATED_AT, H.HOLD_UNTIL, H.RELEASED_AT)
                 .forEach(moment -> fields.add(NaiveUtc.text(moment).as(textOf(moment))));
         return fields;
@@ -116,16 +138,39 @@ final class StoredHolds {
     private static @Nullable RowFilter filter(Record row, List<String> problems) {
         LocalDateTime from = moment(row, H.AGE_FROM, problems);
         LocalDateTime to = moment(row, H.AGE_TO, problems);
+        Map<String, String> where = where(row, problems);
         if (!problems.isEmpty()) {
             return null;
         }
         try {
             return new RowFilter(
-                    from, to, row.get(H.ID_MIN), row.get(H.ID_MAX), row.get(H.USER_ID), row.get(H.MODEL_ID));
+                    from, to, row.get(H.ID_MIN), row.get(H.ID_MAX), row.get(H.USER_ID), row.get(H.MODEL_ID), where);
         } catch (IllegalArgumentException e) {
             problems.add(String.valueOf(e.getMessage()));
             return null;
         }
+    }
+
+    private static Map<String, String> where(Record row, List<String> problems) {
+        String stored = row.get(COLUMN_VALUES);
+        String[] columns = row.get(COLUMNS);
+        Map<String, String> where = new HashMap<>();
+        if (stored != null && columns == null) {
+            problems.add("column_values " + stored
+                    + ": must be an object of columns and their values, such as {\"region\": \"eu\"}");
+        } else if (stored != null) {
+            List<@Nullable String> values = Arrays.asList(row.get(VALUES));
+            for (int i = 0; i < columns.length; i++) {
+                String value = values.get(i);
+                if (value == null) {
+                    problems.add(
+                            "column_values " + stored + ": nothing equals null, which " + columns[i] + " is to equal");
+                } else {
+                    where.put(columns[i], value);
+                }
+            }
+        }
+        return where;
     }
 
     private static @Nullable LocalDateTime moment(

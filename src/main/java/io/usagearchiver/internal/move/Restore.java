@@ -19,7 +19,9 @@ import org.jspecify.annotations.Nullable;
 /** Moves rows back into the hot table, under a hold: they are expired still, and the next sweep would take them again. */
 public final class Restore implements Move {
     private final ArchivePair<?> pair;
-    private final RowFilter filter;
+    /** From the check on as the hold has it, so that what is restored is what is held, at midnight, too. */
+    private RowFilter filter;
+
     private final @Nullable LocalDateTime holdUntil;
     private final String reason;
     private final HoldTable holds;
@@ -57,7 +59,7 @@ public final class Restore implements Move {
 
     @Override
     public void check(DSLContext tx) {
-        holds.check(tx, filter, holdUntil, reason);
+        filter = holds.check(tx, filter, holdUntil, reason);
     }
 
     @Override

@@ -146,6 +146,7 @@ public final class SqlState {
             // Only what is not the archiver's own names a table without its schema.
             case "42P01" ->
                 told.contains(".") ? " (apply sql/02-ledger.sql if it is a table of the archiver's)" : PINNED_PATH;
+            case "42703" -> told.contains("usage_archive_") ? " (apply sql/02-ledger.sql)" : "";
             case "42883", "42704" -> PINNED_PATH;
             case "26000", "42P05" ->
                 " (a pooler that does not know prepared statements? PgBouncer: 1.21 or later with"

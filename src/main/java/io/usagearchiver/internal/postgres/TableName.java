@@ -53,9 +53,12 @@ public final class TableName {
 
     /** The canonical name of a table, {@code schema.table}, each quoted if it is not plain lower case. */
     public static String name(Table<?> table) {
-        return Arrays.stream(qualified(table).getName())
-                .map(part -> PLAIN.matcher(part).matches() ? part : inQuotes(part))
-                .collect(Collectors.joining("."));
+        return Arrays.stream(qualified(table).getName()).map(TableName::part).collect(Collectors.joining("."));
+    }
+
+    /** A part of a name, or that of a column, quoted if it is not plain lower case. */
+    public static String part(String name) {
+        return PLAIN.matcher(name).matches() ? name : inQuotes(name);
     }
 
     /** The name of a table with its schema, which a generated table's own qualified name leaves out. */

@@ -49,7 +49,10 @@ record FilterCondition(RowFilter filter, Table<?> side, ArchivePair<?> pair) {
                 minId == null ? DSL.noCondition() : key.atLeast(minId),
                 maxId == null ? DSL.noCondition() : key.atMost(maxId),
                 equal(USER_ID, filter.userId()),
-                equal(MODEL_ID, filter.modelId()));
+                equal(MODEL_ID, filter.modelId()),
+                DSL.and(filter.where().entrySet().stream()
+                        .map(named -> new ColumnValue(side, named.getKey(), named.getValue()).matches())
+                        .toList()));
     }
 
     private Condition equal(String column, @Nullable Long value) {

@@ -32,38 +32,30 @@ public final class FilterTrial {
     private final DSLContext tx;
     private final ArchivePair<?> pair;
     private final String hot;
-    private final Map<String, String> liveTypes;
+    private final ColumnTrial columns;
 
-    private FilterTrial(DSLContext tx, ArchivePair<?> pair, Map<String, String> liveTypes) {
+    private FilterTrial(DSLContext tx, ArchivePair<?> pair) {
         this.tx = tx;
         this.pair = pair;
         this.hot = TableName.name(pair.hot());
-        this.liveTypes = liveTypes;
+        this.columns = ColumnTrial.of(tx, pair);
     }
 
-    /** Reads the live types of the columns that filters name. */
+    /** Reads the live types of the columns that filters can name. */
     public static FilterTrial of(DSLContext tx, ArchivePair<?> pair) {
-        return new FilterTrial(
-                tx,
-                pair,
-                tx.fetch(
-                                "select a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)"
-                                        + " from pg_catalog.pg_attribute a where a.attrelid = pg_catalog.to_regclass({0})"
-                                        + " and a.attnum > 0 and not a.attisdropped and a.attname in ({1}, {2})",
-                                TableName.regclass(pair.hot()),
-                                DSL.val(FilterCondition.USER_ID),
-                                DSL.val(FilterCondition.MODEL_ID))
-                        .intoMap(row -> row.get(0, String.class), row -> row.get(1, String.class)));
+        return new FilterTrial(tx, pair);
     }
 
     /**
-     * Sees that a filter that somebody gives can be stored and honoured. Its keys come back as PostgreSQL writes them, so that
-     * a key without a zone, which is read as UTC, has one for whoever reads the hold.
+     * Sees that a filter that somebody gives can be stored and honoured. Its keys and the values of columns come back as
+     * PostgreSQL writes them, so that one without a zone, which is read as UTC, has one for whoever reads the hold, and one
+     * that depends on the day is that of today.
      *
      * @throws IllegalArgumentException if it cannot
      */
     public RowFilter require(RowFilter filter) {
         ids(filter).forEach(id -> StorableText.require("id", id));
+        ColumnTrial.requireStorable(filter);
         String problem = problem(filter);
         if (problem != null) {
             throw new IllegalArgumentException(problem);
@@ -74,7 +66,8 @@ public final class FilterTrial {
                 storedId(filter.minId()),
                 storedId(filter.maxId()),
                 filter.userId(),
-                filter.modelId());
+                filter.modelId(),
+                columns.stored(tx, filter));
     }
 
     /** Whether all of them can be honoured, asked at once. */
@@ -118,12 +111,7 @@ public final class FilterTrial {
                         + " are days; leave out the time of day";
             }
         }
-        for (var value : values(filter).entrySet()) {
-            if (!liveTypes.containsKey(value.getKey())) {
-                return value.getKey() + " " + value.getValue() + ": " + hot + " has no such column";
-            }
-        }
-        return null;
+        return columns.mismatch(filter);
     }
 
     private List<Attempt> attempts(RowFilter filter) {
@@ -143,24 +131,12 @@ public final class FilterTrial {
                         NaiveUtc.moment(NaiveUtc.literal(moment), SQLDataType.LOCALDATETIME)
                                 .isNotNull(),
                         name + " " + NaiveUtc.literal(moment) + ": not a moment that PostgreSQL knows")));
-        values(filter)
-                .forEach((column, value) -> attempts.add(new Attempt(
-                        canBe(column, value),
-                        column + " " + value + ": the column of " + hot + " is " + liveTypes.get(column)
-                                + ", which has no such value; it can be a whole number within the range of a column"
-                                + " of numbers")));
+        attempts.addAll(columns.attempts(filter));
         Condition matches = new FilterCondition(filter, pair.hot(), pair).matches();
         // Whatever an extension's operators make of nulls.
         attempts.add(new Attempt(
                 matches.isNull().or(matches.isNotNull()), filter + ": cannot be compared with the rows of " + hot));
         return attempts;
-    }
-
-    /** That a column of the live type, with its length or range, can have a value. */
-    private Condition canBe(String column, Long value) {
-        return DSL.condition(
-                "cast(cast({0} as bigint) as {1}) = cast({0} as bigint)",
-                DSL.val(value), DSL.raw(String.valueOf(liveTypes.get(column))));
     }
 
     /** Why a condition is not true, in PostgreSQL's words where it has any; null if it is true. */
@@ -179,7 +155,7 @@ public final class FilterTrial {
             if (SqlState.isPassing(e) || SqlState.isForbidden(e)) {
                 throw e;
             }
-            return " (" + SqlState.message(e) + ")";
+            return " (" + SqlState.told(e) + ")";
         }
     }
 
@@ -213,31 +189,15 @@ public final class FilterTrial {
 
     /** The ages that are set, by what they are called. */
     private static Map<String, LocalDateTime> moments(RowFilter filter) {
-        return named("from", filter.from(), "to", filter.to());
-    }
-
-    /** The values of columns that are set, by the columns. */
-    private static Map<String, Long> values(RowFilter filter) {
-        return named(FilterCondition.USER_ID, filter.userId(), FilterCondition.MODEL_ID, filter.modelId());
-    }
-
-    private static <T> Map<String, T> named(
-            String firstName, @Nullable T first, String secondName, @Nullable T second) {
-        Map<String, T> named = new LinkedHashMap<>();
-        if (first != null) {
-            named.put(firstName, first);
+        Map<String, LocalDateTime> moments = new LinkedHashMap<>();
+        LocalDateTime from = filter.from();
+        LocalDateTime to = filter.to();
+        if (from != null) {
+            moments.put("from", from);
         }
-        if (second != null) {
-            named.put(secondName, second);
+        if (to != null) {
+            moments.put("to", to);
         }
-        return named;
+        return moments;
     }
-
-    /**
-     * A part of the trial.
-     *
-     * @param fits a condition that is true if all is well
-     * @param otherwise what to tell if it is not
-     */
-    private record Attempt(Condition fits, String otherwise) {}
 }

@@ -14,7 +14,7 @@ import org.jooq.impl.DSL;
 
 /**
  * The types of a key's columns in the live table, and the operators by which ORDER BY and indexes compare them: those of the
- * type's default operator class. Named with their schema, since a session finds no others than PostgreSQL's own: there
+ * type's default operator class, for a B-tree or, of a type that has none and is no key's, for a hash index. Named with their schema, since a session finds no others than PostgreSQL's own: there
  * {@code =} between two values of {@code citext} would compare them as {@code text}.
  */
 record LiveKey(List<Column> columns) {
@@ -48,12 +48,14 @@ record LiveKey(List<Column> columns) {
                 select case when n.nspname = 'pg_catalog' then o.oprname::text
                   else 'operator(' || quote_ident(n.nspname) || '.' || o.oprname || ')' end
                 from pg_catalog.pg_opclass c
-                join pg_catalog.pg_am m on m.oid = c.opcmethod and m.amname = 'btree'
+                join pg_catalog.pg_am m on m.oid = c.opcmethod and (m.amname = 'btree' or m.amname = 'hash' and strategy = 3)
                 join pg_catalog.pg_amop p on p.amopfamily = c.opcfamily and p.amoplefttype = c.opcintype
-                  and p.amoprighttype = c.opcintype and p.amopstrategy = strategy and p.amoppurpose = 's'
+                  and p.amoprighttype = c.opcintype and p.amoppurpose = 's'
+                  and p.amopstrategy = case m.amname when 'hash' then 1 else strategy end
                 join pg_catalog.pg_operator o on o.oid = p.amopopr
                 join pg_catalog.pg_namespace n on n.oid = o.oprnamespace
-                where c.opcintype = base.oid and c.opcdefault), '')
+                where c.opcintype = base.oid and c.opcdefault
+                order by m.amname limit 1), '')
               from generate_series(1, 5) as strategy order by strategy) as operators
             from unnest({1}) with ordinality as k (name, place)
             join pg_catalog.pg_attribute a

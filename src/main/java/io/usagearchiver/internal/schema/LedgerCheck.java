@@ -32,8 +32,11 @@ final class LedgerCheck {
     private static final String APPLY = "; apply " + SqlFiles.LEDGER;
 
     /** The columns that the file adds to an older table; the others it makes with the table only. */
-    private static final Set<Field<?>> LATER =
-            Set.of(USAGE_ARCHIVE_SWEEP.DIRECTION, USAGE_ARCHIVE_SWEEP.HOLDS_VERSION, USAGE_ARCHIVE_SWEEP.LIVE_UNTIL);
+    private static final Set<Field<?>> LATER = Set.of(
+            USAGE_ARCHIVE_SWEEP.DIRECTION,
+            USAGE_ARCHIVE_SWEEP.HOLDS_VERSION,
+            USAGE_ARCHIVE_SWEEP.LIVE_UNTIL,
+            USAGE_ARCHIVE_HOLD.COLUMN_VALUES);
 
     private static final String FENCE = "public.usage_archive_sweep_running";
 

@@ -77,6 +77,44 @@ class StoredHoldsTest {
         rows.assertMoved("true");
     }
 
+    /** Numbers and what is in braces need no quotes as they would in a text. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            column_values          | '{"user_id": 7}'                          | user_id = 7                  | user_id = '7'
+            column_values          | '{"model_id": "0", "completed": true}'    | completed AND model_id = 0   | completed = 'true', model_id = '0'
+            column_values, user_id | '{"model_id": "0"}', 7                    | user_id = 7 AND model_id = 0 | user 7, model_id = '0'
+            column_values, user_id | '{}', 7                                   | user_id = 7                  | user 7
+            """)
+    void values_of_columns_that_were_written_by_hand_are_honoured(
+            String columns, String values, String held, String told) {
+        rows.replaceWithExpired(30);
+        write(columns, values);
+        rows.archiver(4).build().sweep();
+        rows.assertMoved("(" + held + ") IS NOT TRUE");
+        assertThat(holds.list())
+                .singleElement()
+                .satisfies(hold -> assertThat(hold.filter()).hasToString(told));
+    }
+
+    /** What a version of before the column reads of a row that has it. */
+    @Test
+    void who_does_not_know_values_of_columns_keeps_more_rows_or_all() {
+        rows.replaceWithExpired(30);
+        holds.hold(RowFilter.user(7).andWhere("model_id", "0"), null, "wider");
+        String seenBefore = "UPDATE usage_archive_hold SET column_values = null WHERE released_at IS NULL";
+        db.execute(seenBefore);
+        rows.archiver(4).build().sweep();
+        rows.assertMoved("user_id IS DISTINCT FROM 7");
+
+        holds.hold(RowFilter.where("user_name", "user 8"), null, "of nothing else");
+        dropConstraints();
+        db.execute(seenBefore);
+        assertThatThrownBy(() -> rows.archiver(4).build().sweep())
+                .isInstanceOf(SchemaDriftException.class)
+                .hasMessageContaining("has hold 2, which cannot be honoured: no filter is set");
+        rows.assertMoved("user_id IS DISTINCT FROM 7");
+    }
+
     @Test
     void a_hold_that_ended_before_all_times_is_none() {
         rows.replaceWithExpired(3);
@@ -107,6 +145,12 @@ class StoredHoldsTest {
             hold_until, user_id  | '-infinity', 7                            | usage_archive_hold_end
             hold_until, user_id  | '2020-01-01', 7                           | usage_archive_hold_end
             user_id              | null                                      | usage_archive_hold_filter
+            column_values        | '{}'                                      | usage_archive_hold_filter
+            column_values        | '{"operation": null}'                     | usage_archive_hold_columns
+            column_values        | '{"operation": "a", "user_name": null}'   | usage_archive_hold_columns
+            column_values        | '["operation"]'                           | usage_archive_hold_columns
+            column_values        | '"operation"'                             | usage_archive_hold_columns
+            column_values, user_id | 'null', 7                               | usage_archive_hold_columns
             """)
     void a_row_that_would_keep_nothing_is_refused_by_the_table(String columns, String values, String constraint) {
         assertThatThrownBy(() -> write(columns, values)).hasStackTraceContaining("\"" + constraint + "\"");
@@ -208,6 +252,12 @@ class StoredHoldsTest {
             -                                       | age_from, age_to    | '2024-01-02', '2024-01-01' | from 2024-01-02 00:00 to 2024-01-01 00:00: from must be before to
             -                                       | age_from            | 'infinity'                 | no row that expires is of such an age
             -                                       | user_id             | null                       | no filter is set
+            -                                       | column_values       | '{}'                       | no filter is set
+            -                                       | column_values, user_id | '{"operation": null}', 7 | column_values {"operation": null}: nothing equals null, which operation is to equal
+            -                                       | column_values, user_id | '["operation"]', 7      | column_values ["operation"]: must be an object of columns and their values, such as {"region": "eu"}
+            -                                       | column_values, user_id | 'null', 7               | column_values null: must be an object
+            -                                       | column_values, user_id | '{"user_id": "seven"}', 7 | where column user_id = 'seven': the column of public.model_usage_details is integer
+            -                                       | column_values       | '{"users": "7"}'           | where column users = '7': public.model_usage_details has no such column
             -                                       | table_name, user_id | 'model_usage_details', 7   | table_name model_usage_details: must be schema.table
             -                                       | table_name, user_id | '"public"."model_usage_details"', 7 | table_name "public"."model_usage_details": must be schema.table
             -                                       | table_name, user_id | 'PUBLIC.MODEL_USAGE_DETAILS', 7 | table_name PUBLIC.MODEL_USAGE_DETAILS: must be schema.table
@@ -366,7 +416,7 @@ class StoredHoldsTest {
 
     /** Without the constraints of this version. */
     private void dropConstraints() {
-        for (String constraint : List.of("table", "ages", "end", "filter")) {
+        for (String constraint : List.of("table", "ages", "end", "filter", "columns")) {
             db.execute("ALTER TABLE usage_archive_hold DROP CONSTRAINT IF EXISTS usage_archive_hold_" + constraint);
         }
     }
