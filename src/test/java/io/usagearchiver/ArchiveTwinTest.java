@@ -122,6 +122,21 @@ class ArchiveTwinTest {
     }
 
     @Test
+    void a_column_that_may_hold_nulls_whatever_it_says_takes_them_in_the_archive() {
+        db.execute(
+                "DROP TABLE IF EXISTS odd, odd_archive CASCADE;"
+                        + " CREATE TABLE odd (id bigint PRIMARY KEY, \"select\" timestamptz, note text); INSERT INTO odd VALUES (1)");
+        if (db.number("SHOW server_version_num") >= 180_000) {
+            db.execute(
+                    "ALTER TABLE odd ADD NOT NULL note NOT VALID, ADD twice bigint GENERATED ALWAYS AS (id * 2) VIRTUAL");
+        } else {
+            db.execute("ALTER TABLE odd ADD twice bigint GENERATED ALWAYS AS (id * 2) STORED");
+        }
+
+        assertThat(statements(odd(), FULL).get(0)).contains("    note text,\n    twice bigint,\n    CONSTRAINT");
+    }
+
+    @Test
     void a_key_that_is_a_mere_unique_index_stays_one_and_long_names_are_left_to_postgresql() {
         String index = "i".repeat(60);
         db.execute("DROP TABLE IF EXISTS odd, odd_archive CASCADE;"
