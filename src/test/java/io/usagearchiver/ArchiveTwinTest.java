@@ -137,6 +137,32 @@ class ArchiveTwinTest {
     }
 
     @Test
+    void a_hot_table_in_partitions_gets_one_table_or_one_by_month() {
+        db.execute("""
+                DROP TABLE IF EXISTS odd, odd_archive CASCADE;
+                CREATE TABLE odd (id bigint, "select" timestamptz, note text, PRIMARY KEY (id, "select"))
+                  PARTITION BY RANGE ("select");
+                CREATE TABLE odd_old PARTITION OF odd FOR VALUES FROM (MINVALUE) TO ('2020-01-01');
+                CREATE INDEX ON odd (note)""");
+        ForeignTable hot = new ForeignTable("public", "odd");
+        TableField<Record, ?> id = hot.column("id", SQLDataType.BIGINT);
+        TableField<Record, ?> age = hot.column("select", SQLDataType.TIMESTAMPWITHTIMEZONE);
+        ArchivePair<?> pair = ArchivePair.of(hot, hot.twin("public", "odd_archive"), List.of(id, age), age);
+
+        for (ArchiveTwin.Shape shape : List.of(FULL, new ArchiveTwin.Shape(null, 13))) {
+            statements(pair, shape).forEach(db::execute);
+            assertThat(db.strings("SELECT relkind FROM pg_class WHERE relname = 'odd_archive'"))
+                    .containsExactly(shape.retentionMonths() == null ? "r" : "p");
+            assertThat(db.strings("SELECT indexdef FROM pg_indexes WHERE tablename = 'odd_archive' ORDER BY indexname"))
+                    .extracting(index -> index.replace("ONLY ", ""))
+                    .containsExactly(
+                            "CREATE INDEX odd_archive_note_idx ON public.odd_archive USING btree (note)",
+                            "CREATE UNIQUE INDEX odd_archive_pkey ON public.odd_archive USING btree (id, \"select\")");
+            db.execute("DROP TABLE odd_archive");
+        }
+    }
+
+    @Test
     void a_key_that_is_a_mere_unique_index_stays_one_and_long_names_are_left_to_postgresql() {
         String index = "i".repeat(60);
         db.execute("DROP TABLE IF EXISTS odd, odd_archive CASCADE;"
