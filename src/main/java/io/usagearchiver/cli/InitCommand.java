@@ -1,5 +1,6 @@
 package io.usagearchiver.cli;
 
+import io.usagearchiver.UsageDetails;
 import io.usagearchiver.cli.config.BadSettingsException;
 import io.usagearchiver.cli.config.ConfigFile;
 import io.usagearchiver.cli.config.FileDataSource;
@@ -19,7 +20,8 @@ import picocli.CommandLine.Option;
         name = "init",
         description = {
             "Creates what the archiver needs in the database and is not there yet.",
-            "That is the ledger, and what the options ask for, in one transaction. Safe to repeat: what stands already"
+            "That is the ledger, a view of all rows, hot or archived, of model_usage_details, and what the options ask for, in one"
+                    + " transaction. Safe to repeat: what stands already"
                     + " is left alone, and needs no right to create.",
             "The first time, it then counts the archive once, as the baseline that 'verify' compares with."
         },
@@ -66,12 +68,16 @@ final class InitCommand extends ArchiverCommand {
     @Option(names = "--with-quartz-tables", order = 7, description = "Create the tables of Quartz's job store too.")
     private boolean withQuartzTables;
 
+    @Mixin
+    private TwinOptions twins = new TwinOptions();
+
     @Override
     public Integer call() throws SchedulerException, SQLException {
         if (role != null && role.equals(restoreRole)) {
             throw new BadSettingsException("--role and --restore-role: both are " + role
                     + ", and must be two roles: the archiver's own may take nothing away from the archive");
         }
+        twins.require();
         ConfigFile file = options.read(context().environment());
         Collection<PluginSettings> archivers = options.plugin() == null
                 ? file.archivers().values()
@@ -80,13 +86,27 @@ final class InitCommand extends ArchiverCommand {
                 ? dataSource
                 : file.archiver(options.plugin(), Map.of()).dataSource();
         try (FileDataSource connections = file.dataSource(name)) {
-            SchemaInstaller installer = new SchemaInstaller(role, restoreRole, withUsageTables, withQuartzTables);
+            TwinInstaller archives = twins.installer(archivers);
+            SchemaInstaller installer = new SchemaInstaller(
+                    role, restoreRole, withUsageTables, withQuartzTables, isOfUsage(archivers), archives);
+            if (archives != null && twins.print()) {
+                print(installer.script(connections, archives));
+                return ExitCode.DONE;
+            }
             print(String.join("\n", installer.create(connections, name, file.schedulerName())));
             archivers.stream()
                     .map(settings -> SchemaInstaller.baseline(settings.pair(), connections))
                     .flatMap(Optional::stream)
                     .forEach(this::print);
+            if (archives != null) {
+                archives.differences(connections).forEach(this::print);
+            }
             return ExitCode.DONE;
         }
+    }
+
+    private boolean isOfUsage(Collection<PluginSettings> archivers) {
+        return withUsageTables
+                || archivers.stream().anyMatch(settings -> settings.table().equals(UsageDetails.PAIR.table()));
     }
 }

@@ -15,6 +15,7 @@ import picocli.CommandLine.Spec;
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {
             InitCommand.class,
+            MaintainCommand.class,
             PlanCommand.class,
             SweepCommand.class,
             NodeCommand.class,

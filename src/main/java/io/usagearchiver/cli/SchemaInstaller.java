@@ -4,6 +4,7 @@ import io.usagearchiver.ArchiveException;
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.ArchiveSettings;
 import io.usagearchiver.ConnectionSource;
+import io.usagearchiver.UsageDetails;
 import io.usagearchiver.Verifier;
 import io.usagearchiver.cli.config.FileDataSource;
 import io.usagearchiver.cli.config.RootCause;
@@ -29,15 +30,46 @@ import org.jspecify.annotations.Nullable;
  * @param restoreRole who gets what it needs to restore; null for nobody
  * @param withUsageTables whether the tables of rows are created, too
  * @param withQuartzTables whether those of Quartz's job store are
+ * @param ofUsage whether the roles are to work on the shipped pair
+ * @param twins makes archives of other tables; null where none is to be made
  */
 record SchemaInstaller(
-        @Nullable String role, @Nullable String restoreRole, boolean withUsageTables, boolean withQuartzTables) {
+        @Nullable String role,
+        @Nullable String restoreRole,
+        boolean withUsageTables,
+        boolean withQuartzTables,
+        boolean ofUsage,
+        @Nullable TwinInstaller twins) {
+    private static final String USAGE_TABLES = "public.model_usage_details";
+
     /** Creates what is missing. Returns what there is to tell. */
     List<String> create(FileDataSource connections, String name, String schedulerName) {
-        try (Connection connection = connections.open()) {
+        return inTransaction(connections, (connection, jooq) -> {
             Standby.refuse(name, connection);
-            return DSL.using(connection, SQLDialect.POSTGRES, new Settings())
-                    .transactionResult(tx -> apply(tx.dsl(), schedulerName));
+            return jooq.transactionResult(tx -> apply(tx.dsl(), schedulerName));
+        });
+    }
+
+    /** The SQL that makes the archives, of a transaction that may not write. */
+    String script(FileDataSource connections, TwinInstaller installer) {
+        return inTransaction(
+                connections,
+                (connection, jooq) -> jooq.transactionResult(tx -> {
+                    tx.dsl().execute("set transaction read only");
+                    tx.dsl().execute("set local search_path = pg_catalog, pg_temp");
+                    requireServer(tx.dsl());
+                    for (String each : new @Nullable String[] {role, restoreRole}) {
+                        if (each != null) {
+                            requireRole(tx.dsl(), each);
+                        }
+                    }
+                    return installer.script(tx.dsl(), role, restoreRole);
+                }));
+    }
+
+    private static <T> T inTransaction(FileDataSource connections, Work<T> work) {
+        try (Connection connection = connections.open()) {
+            return work.apply(connection, DSL.using(connection, SQLDialect.POSTGRES, new Settings()));
         } catch (SQLException e) {
             throw new ArchiveException("No connection to the database: " + e.getMessage(), e);
         } catch (ArchiveException e) {
@@ -45,6 +77,10 @@ record SchemaInstaller(
         } catch (DataAccessException e) {
             throw new ArchiveException("Nothing was changed: " + RootCause.message(e), e);
         }
+    }
+
+    private interface Work<T> {
+        T apply(Connection connection, DSLContext jooq) throws SQLException;
     }
 
     private List<String> apply(DSLContext tx, String schedulerName) {
@@ -64,22 +100,38 @@ record SchemaInstaller(
         if (withQuartzTables) {
             lines.addAll(SqlScript.read("03-quartz-tables.sql", parameters).apply(tx));
         }
+        if (twins != null) {
+            lines.addAll(twins.create(tx));
+        }
         if (role != null) {
-            requireRoleAndUsageTables(tx, role);
-            parameters.put("role", role);
-            lines.addAll(SqlScript.read("04-grants.sql", parameters).apply(tx));
+            lines.addAll(grants("04-grants.sql", parameters, tx, role));
             if (exists(tx, "public.qrtz_locks")) {
                 lines.addAll(SqlScript.read("05-quartz-grants.sql", parameters).apply(tx));
             }
         }
         if (restoreRole != null) {
-            requireRoleAndUsageTables(tx, restoreRole);
-            parameters.put("role", restoreRole);
-            lines.addAll(SqlScript.read("06-restore-grants.sql", parameters).apply(tx));
+            lines.addAll(grants("06-restore-grants.sql", parameters, tx, restoreRole));
         }
         lines.addAll(SqlScript.read("07-status.sql", parameters).apply(tx));
         lines.addAll(withoutBacklog(tx));
+        AllRowsView ofUsageTables = new AllRowsView(UsageDetails.PAIR);
+        lines.addAll(ofUsageTables.apply(tx));
+        lines.addAll(ofUsageTables.absence(tx));
+        if (twins != null) {
+            lines.addAll(twins.complete(tx, role, restoreRole));
+        }
         return lines;
+    }
+
+    private List<String> grants(String file, Map<String, String> parameters, DSLContext tx, String to) {
+        requireRole(tx, to);
+        parameters.put("role", to);
+        SqlScript script = SqlScript.read(file, parameters);
+        if (ofUsage) {
+            requireUsageTables(tx);
+            return script.apply(tx);
+        }
+        return script.without(USAGE_TABLES).apply(tx);
     }
 
     /** Why the view shows no backlog, where the role may not give the function to the owner of the hot table. */
@@ -114,11 +166,14 @@ record SchemaInstaller(
         }
     }
 
-    private static void requireRoleAndUsageTables(DSLContext tx, String role) {
+    private static void requireRole(DSLContext tx, String role) {
         if (!tx.fetchExists(DSL.selectOne().from("pg_catalog.pg_roles").where("rolname = {0}", DSL.val(role)))) {
             throw new ArchiveException("there is no role " + role + "; create it first", null);
         }
-        for (String table : List.of("public.model_usage_details", "public.model_usage_details_archive")) {
+    }
+
+    private static void requireUsageTables(DSLContext tx) {
+        for (String table : List.of(USAGE_TABLES, USAGE_TABLES + "_archive")) {
             if (!exists(tx, table)) {
                 throw new ArchiveException(
                         "there is no table " + table + " to grant rights on; --with-usage-tables creates it, where no"

@@ -76,6 +76,27 @@ final class SqlScript {
         }
     }
 
+    /** This one without the statements that name an object. */
+    SqlScript without(String object) {
+        return new SqlScript(
+                name, statements.stream().filter(sql -> !sql.contains(object)).toList(), parameters);
+    }
+
+    /** This one with another text in the place of one that is in it. */
+    SqlScript replacing(String text, String by) {
+        return new SqlScript(
+                name, statements.stream().map(sql -> sql.replace(text, by)).toList(), parameters);
+    }
+
+    /** The statements that the queries of this one tell as missing. */
+    List<String> missing(DSLContext tx) {
+        return statements.stream()
+                .map(MISSING::matcher)
+                .filter(Matcher::matches)
+                .flatMap(missing -> query(tx, missing.group(1)).stream())
+                .toList();
+    }
+
     /**
      * Applies what is missing. A function or view that is there and that this role may not replace stays as it is: it goes
      * to the hot table's owner, and the rest does not depend on it. Returns what was done and how much stood already, line
@@ -118,7 +139,7 @@ final class SqlScript {
         if (missing.matches()) {
             List<String> parts = query(tx, missing.group(1));
             parts.forEach(part -> execute(tx, part));
-            return parts;
+            return described(parts);
         }
         String sql = withParameters(statement);
         boolean effect = !standing.includes(tx, statement)
@@ -139,8 +160,16 @@ final class SqlScript {
         });
     }
 
+    /** What statements do, each in a few words. */
+    static List<String> described(List<String> statements) {
+        return statements.stream()
+                .filter(sql -> !sql.startsWith("COMMENT"))
+                .map(SqlScript::describe)
+                .toList();
+    }
+
     /** Returns the number of rows. */
-    private static int execute(DSLContext tx, String sql) {
+    static int execute(DSLContext tx, String sql) {
         try {
             return tx.connectionResult(connection -> {
                 try (Statement plain = connection.createStatement()) {
@@ -158,7 +187,8 @@ final class SqlScript {
     }
 
     /** What a statement does, in a few words. */
-    private static String describe(String sql) {
+    private static String describe(String statement) {
+        String sql = statement.replaceAll("\\s+", " ");
         if (StandingObjects.CHECK.matcher(sql).matches()) {
             return sql.replaceAll(" DROP CONSTRAINT.*, ADD (CONSTRAINT \\w+) .*", " REPLACE $1");
         }

@@ -2,6 +2,7 @@ package io.usagearchiver.quartz;
 
 import io.usagearchiver.ArchiveException;
 import io.usagearchiver.Archiver;
+import io.usagearchiver.PartitionKeeper;
 import io.usagearchiver.StopSignal;
 import io.usagearchiver.SweepStoppedException;
 import org.quartz.DisallowConcurrentExecution;
@@ -67,6 +68,9 @@ public final class ArchiveJob implements InterruptableJob {
                     .firedBy(context.getTrigger().getKey().getName());
             SweepListeners.of(context.getScheduler(), job).forEach(archiver::listener);
             try (SchedulerNode.Running running = node.begin(stop, settings.dataSource())) {
+                if (settings.createPartitions()) {
+                    createPartitions(job, settings, node);
+                }
                 context.setResult(archiver.build().sweep(running.sweep()));
             }
         } catch (SweepStoppedException e) {
@@ -76,6 +80,28 @@ public final class ArchiveJob implements InterruptableJob {
             throw new JobExecutionException(e.getMessage(), e);
         } catch (SchedulerException e) {
             throw new JobExecutionException(e);
+        }
+    }
+
+    /** What cannot be made now keeps no row from the partitions that there are. */
+    private void createPartitions(String job, PluginSettings settings, SchedulerNode node) {
+        try {
+            PartitionKeeper.Outcome outcome = new PartitionKeeper(
+                            settings.pair(), node.connections(settings.dataSource()), settings.archive())
+                    .keep(stop);
+            if (outcome.leftAlone() != null) {
+                log.warn(
+                        "{}: createPartitions has nothing to do: archive {} {}",
+                        job,
+                        outcome.archive(),
+                        outcome.leftAlone());
+            } else if (!outcome.made().isEmpty()) {
+                log.info("{}: archive {} got partitions for {}", job, outcome.archive(), outcome.made());
+            }
+        } catch (SweepStoppedException e) {
+            throw e;
+        } catch (ArchiveException e) {
+            log.error("{}: createPartitions: {}", job, e.getMessage(), e);
         }
     }
 

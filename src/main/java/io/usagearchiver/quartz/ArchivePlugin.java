@@ -137,6 +137,14 @@ public final class ArchivePlugin implements SchedulerPlugin {
     }
 
     /**
+     * Whether the coming partitions of an archive that is partitioned by month are made before each sweep, by the archive's
+     * owner. Default {@code false}.
+     */
+    public void setCreatePartitions(@Nullable String value) {
+        set(SettingNames.CREATE_PARTITIONS, value);
+    }
+
+    /**
      * The classes of {@link io.usagearchiver.SweepListener}s that hear of this node's sweeps, separated by commas, such as
      * {@code io.usagearchiver.metrics.SweepMetrics}. Default: none.
      */

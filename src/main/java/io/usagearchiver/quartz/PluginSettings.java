@@ -27,9 +27,15 @@ import org.jspecify.annotations.Nullable;
  * @param pair the tables
  * @param schedule when sweeps begin, in UTC
  * @param archive what each sweep is told
+ * @param createPartitions whether the coming partitions of the archive are made before each sweep
  */
 public record PluginSettings(
-        String dataSource, String pairClass, ArchivePair<?> pair, CronSchedule schedule, ArchiveSettings archive) {
+        String dataSource,
+        String pairClass,
+        ArchivePair<?> pair,
+        CronSchedule schedule,
+        ArchiveSettings archive,
+        boolean createPartitions) {
 
     /** The environment variable for {@code retentionMonths}. */
     public static final String OWN_RETENTION_MONTHS_VARIABLE = SettingNames.OWN_RETENTION_MONTHS_VARIABLE;
@@ -64,6 +70,7 @@ public record PluginSettings(
             SettingNames.RUN_WINDOW,
             SettingNames.TARGET_BATCH_TIME,
             SettingNames.MAX_REPLICA_LAG,
+            SettingNames.CREATE_PARTITIONS,
             SettingNames.LISTENERS);
 
     /**
@@ -126,7 +133,8 @@ public record PluginSettings(
                                 .parse(defaults.idleTransactionTimeout(), SettingText::duration),
                         reader.text(SettingNames.RETRY_TIMEOUT, false)
                                 .parse(defaults.retryTimeout(), SettingText::duration),
-                        pace(reader)));
+                        pace(reader)),
+                reader.text(SettingNames.CREATE_PARTITIONS, false).parse(false, SettingText::truth));
     }
 
     /** Parses a job's data: all that the job knows, whatever the environment is. */
@@ -213,6 +221,9 @@ public record PluginSettings(
         }
         if (pace.maxReplicaLag() != null) {
             properties.put(SettingNames.MAX_REPLICA_LAG, SettingText.text(pace.maxReplicaLag()));
+        }
+        if (createPartitions) {
+            properties.put(SettingNames.CREATE_PARTITIONS, "true");
         }
         return properties;
     }

@@ -34,6 +34,14 @@ final class SettingText {
         throw new IllegalArgumentException("must be a number from 0 to " + Pace.MAX_PAUSE_SHARE + ", such as 0.5 or 2");
     }
 
+    static boolean truth(String value) {
+        return switch (value) {
+            case "true" -> true;
+            case "false" -> false;
+            default -> throw new IllegalArgumentException("must be true or false");
+        };
+    }
+
     /**
      * Reads a duration as settings are written: a whole number and {@code ms}, {@code s}, {@code m} or {@code h}.
      *

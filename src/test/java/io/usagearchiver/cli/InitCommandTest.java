@@ -76,6 +76,7 @@ class InitCommandTest {
                         "  CREATE OR REPLACE FUNCTION public.usage_archive_backlog",
                         "  CREATE OR REPLACE VIEW public.usage_archive_status",
                         "  REVOKE EXECUTE ON FUNCTION public.usage_archive_backlog(timestamp) FROM PUBLIC",
+                        "08-all-rows.sql: 0 applied, 1 stood already",
                         "Could not take a baseline of public.model_usage_details: ERROR: relation"
                                 + " \"public.model_usage_details_archive\" does not exist (apply sql/02-ledger.sql if it is a"
                                 + " table of the archiver's)");
@@ -95,6 +96,11 @@ class InitCommandTest {
                                 + "\"",
                         "05-quartz-grants.sql: ",
                         "07-status.sql: 3 applied, 1 stood already\n",
+                        """
+                        08-all-rows.sql: 1 applied, 0 stood already
+                          CREATE FUNCTION public.model_usage_details_all
+                          CREATE VIEW public.model_usage_details_all
+                        """,
                         "baseline of public.model_usage_details: 0 rows are archived\n");
         assertThat(db.strings("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"))
                 .containsExactly(owner);
@@ -110,7 +116,7 @@ class InitCommandTest {
         assertThat(again.err()).isEmpty();
         assertThat(again.exitCode()).isZero();
         assertThat(again.out().lines())
-                .hasSize(6)
+                .hasSize(7)
                 .allMatch(line -> line.matches("0\\d-.*\\.sql: 0 applied, \\d+ stood already"));
     }
 
@@ -174,7 +180,23 @@ class InitCommandTest {
                                 + " live_until) ON public.usage_archive_sweep TO \"" + TestDatabase.ARCHIVER + "\"",
                         "05-quartz-grants.sql: 0 applied, 12 stood already",
                         "07-status.sql: 1 applied, 3 stood already",
-                        "  CREATE OR REPLACE VIEW public.usage_archive_status");
+                        "  CREATE OR REPLACE VIEW public.usage_archive_status",
+                        "08-all-rows.sql: 0 applied, 1 stood already");
+    }
+
+    @Test
+    void a_view_of_all_rows_that_cannot_be_made_is_told_and_keeps_nothing_else_from_being_made() {
+        initAsOwner(EVERYTHING);
+        db.execute("DROP VIEW model_usage_details_all; DROP FUNCTION model_usage_details_all();"
+                + " DROP INDEX usage_archive_sweep_history");
+        db.execute("CREATE TABLE model_usage_details_all (mine int)");
+
+        assertThat(initAsOwner().out())
+                .contains(
+                        "  CREATE INDEX usage_archive_sweep_history",
+                        "08-all-rows.sql: 0 applied, 1 stood already\nno view public.model_usage_details_all: its name is"
+                                + " another's or too long, this role may not create it, or the columns of the two tables"
+                                + " differ\n");
     }
 
     @Test
@@ -463,7 +485,7 @@ class InitCommandTest {
 
     private String catalogOfUsageTables() {
         return db.strings("SELECT string_agg(c::text, ' ' ORDER BY c.relname) FROM pg_class c"
-                        + " WHERE c.relname LIKE '%model_usage%'")
+                        + " WHERE c.relname LIKE '%model_usage%' AND c.relkind <> 'v'")
                 .get(0);
     }
 }

@@ -65,6 +65,14 @@ class PlantedObjectsTest {
         plant("has_table_privilege(oid, text) RETURNS boolean", "true");
         plant("has_column_privilege(varchar, varchar, varchar, varchar) RETURNS boolean", "true");
         plant("has_schema_privilege(varchar, varchar, varchar) RETURNS boolean", "true");
+        plant("has_schema_privilege(oid, text) RETURNS boolean", "true");
+        plant("pg_has_role(oid, text) RETURNS boolean", "true");
+        plant("octet_length(text) RETURNS integer", "1");
+        plant("quote_ident(text) RETURNS text", "'x'");
+        plant("quote_ident(varchar) RETURNS text", "'x'");
+        plant("starts_with(text, text) RETURNS boolean", "true");
+        plant("format_type(oid, integer) RETURNS text", "'text'");
+        plant("pg_get_indexdef(oid) RETURNS text", "'x'");
         plant("pg_get_constraintdef(oid) RETURNS text", "'x'");
         plant("age(timestamp, timestamp) RETURNS interval", "interval '1 month'");
         plant("now() RETURNS timestamptz", "pg_catalog.now()");
@@ -110,6 +118,32 @@ class PlantedObjectsTest {
         assertThat(calls("calls_in_init")).isZero();
         assertNothingIsMadeWithThem();
         assertTheViewRunsNone();
+    }
+
+    @Test
+    void the_making_of_an_archive_runs_none_of_them() {
+        db.execute("SET search_path = pg_catalog; " + TestDatabase.scripts().get(0)
+                + "; DROP TABLE public.model_usage_details_archive");
+        String file = ConfigFiles.write(directory, db, ConfigFiles.dataSource("dba", db, "postgres", "postgres"));
+
+        for (String how : List.of("--print", "--lean")) {
+            CommandRun run = CommandRun.of(
+                    "init",
+                    "--config",
+                    file,
+                    "--data-source",
+                    "dba",
+                    "--create-archive",
+                    "--role",
+                    TestDatabase.ARCHIVER,
+                    "--restore-role",
+                    TestDatabase.RESTORER,
+                    how);
+            assertThat(run.err()).isEmpty();
+            assertThat(run.out()).contains("CREATE TABLE public.model_usage_details_archive", "CREATE VIEW");
+        }
+        assertThat(calls("calls_in_init")).isZero();
+        assertNothingIsMadeWithThem();
     }
 
     @Test
@@ -191,7 +225,8 @@ class PlantedObjectsTest {
                 LEFT JOIN pg_catalog.pg_proc p ON d.refclassid OPERATOR(pg_catalog.=) 'pg_proc'::regclass AND p.oid OPERATOR(pg_catalog.=) d.refobjid
                 WHERE d.refobjid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid AND d.classid OPERATOR(pg_catalog.=) ANY (ARRAY['pg_rewrite', 'pg_constraint', 'pg_class']::regclass[])
                   AND d.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY['pg_proc', 'pg_operator']::regclass[])
-                  AND (p.proname IS NULL OR p.proname OPERATOR(pg_catalog.<>) 'usage_archive_backlog'::pg_catalog.name)""");
+                  AND (p.proname IS NULL OR p.proname OPERATOR(pg_catalog.<>)
+                    ALL (ARRAY['usage_archive_backlog', 'model_usage_details_all']::pg_catalog.name[]))""");
     }
 
     private long calls(String sequence) {

@@ -35,6 +35,7 @@ class UsageTest {
                         "\n  sweep ",
                         "\n  node ",
                         "\n  jobs ",
+                        "\n  maintain ",
                         "\n  plan ",
                         "\n  history ",
                         "\n  verify ",
@@ -71,7 +72,9 @@ class UsageTest {
 
     @ParameterizedTest
     @CsvSource({
-        "init, --data-source --role --restore-role --with-usage-tables --with-quartz-tables --plugin --config, 0 1 2",
+        "init, --data-source --role --restore-role --with-usage-tables --with-quartz-tables --create-archive --lean --index"
+                + " --partition-by --print --plugin --config, 0 1 2",
+        "maintain, --data-source --plugin --config, 0 1 2",
         "sweep, --set --json --plugin --config, 0 1 2 3 4",
         "node, --config, 0 1 2",
         "jobs, --remove --config, 0 1 2",
@@ -176,6 +179,24 @@ class UsageTest {
     void a_bad_override_is_named_and_what_is_allowed(String override, String told) {
         String file = ConfigFiles.write(directory, null);
         assertRefused(CommandRun.of("sweep", "--config", file, "--set", override), told);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "--lean | --lean, --index, --partition-by and --print are about an archive that is made: add --create-archive",
+                "--print | --lean, --index, --partition-by and --print are about an archive that is made: add --create-archive",
+                "--create-archive --index by_user | --index by_user: an archive gets all indexes of the hot table unless it is"
+                        + " to be --lean",
+                "--create-archive --partition-by week | --partition-by week: must be month"
+            })
+    void options_of_an_archive_that_do_not_go_together_are_refused(String given, String told) {
+        String file = ConfigFiles.write(directory, null);
+        assertRefused(
+                CommandRun.of(Stream.concat(Stream.of("init", "--config", file), Stream.of(given.split(" ")))
+                        .toArray(String[]::new)),
+                told);
     }
 
     @Test

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import ch.qos.logback.classic.Level;
 import io.usagearchiver.StopReason;
 import io.usagearchiver.SweepResult;
+import io.usagearchiver.TicksPair;
 import io.usagearchiver.testing.CapturedLog;
 import io.usagearchiver.testing.SampleConfig;
 import io.usagearchiver.testing.TestDatabase;
@@ -193,6 +194,40 @@ class ArchiveJobTest {
 
         assertThat(awaitExecution().result().stopReason()).isEqualTo(StopReason.INTERRUPTED);
         assertThat(db.number("select count(*) from model_usage_details")).isEqualTo(10);
+    }
+
+    @Test
+    void coming_partitions_are_made_before_a_sweep_where_the_role_may() throws Exception {
+        db.execute(TicksPair.table("timestamp") + "; INSERT INTO ticks VALUES (1, now() - interval '14 months');"
+                + " CREATE TABLE ticks_archive (LIKE ticks INCLUDING ALL) PARTITION BY RANGE (at);"
+                + " GRANT SELECT ON ticks TO " + TestDatabase.ARCHIVER);
+        Map<String, String> data = Map.of("pair", TicksPair.class.getName(), "createPartitions", "true");
+        String partitions = "select count(*) from pg_inherits where inhparent = 'ticks_archive'::regclass";
+
+        fire(data);
+        awaitExecution();
+        assertThat(log.messages(Level.ERROR))
+                .anyMatch(line -> line.contains(
+                        "archive: createPartitions: archive public.ticks_archive lacks the partition of "));
+        assertThat(db.number(partitions)).isZero();
+
+        db.execute("ALTER TABLE ticks_archive OWNER TO " + TestDatabase.ARCHIVER + "; GRANT CREATE ON SCHEMA public TO "
+                + TestDatabase.ARCHIVER);
+        fire(data);
+        await().until(() -> executions.size() == 2);
+        assertThat(db.number(partitions)).isEqualTo(5);
+    }
+
+    @Test
+    void where_there_are_no_partitions_to_make_a_sweep_goes_on_with_a_warning() throws Exception {
+        insertExpired(3);
+        fire(Map.of("createPartitions", "true"));
+
+        assertThat(awaitExecution().result().rowsMoved()).isEqualTo(3);
+        assertThat(log.messages(Level.WARN))
+                .contains("io.usagearchiver.quartz.ArchiveJob: archive: createPartitions has nothing to do: archive"
+                        + " public.model_usage_details_archive is not"
+                        + " partitioned");
     }
 
     /** Logged by the job itself: Quartz tells of such an exception at INFO only. */

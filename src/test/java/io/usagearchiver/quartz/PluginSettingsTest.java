@@ -79,7 +79,8 @@ class PluginSettingsTest {
                 "pauseShare", "0.5",
                 "runWindow", "22:00-06:00",
                 "targetBatchTime", "9ms",
-                "maxReplicaLag", "10s"));
+                "maxReplicaLag", "10s",
+                "createPartitions", "true"));
         PluginSettings settings = parse(properties, Map.of());
 
         assertThat(settings)
@@ -102,7 +103,8 @@ class PluginSettingsTest {
                                         0.5,
                                         RunWindow.parse("22:00-06:00"),
                                         Duration.ofMillis(9),
-                                        Duration.ofSeconds(10)))));
+                                        Duration.ofSeconds(10))),
+                        true));
         assertThat(settings.toProperties()).containsExactlyInAnyOrderEntriesOf(properties);
     }
 
@@ -384,6 +386,7 @@ class PluginSettingsTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
             retentionMonths        | 0          | must be a whole number from 1 to 1200
+            createPartitions       | yes        | must be true or false
             batchSize              | abc        | must be a whole number from 1 to 50000
             timeBudget             | 13.5       | must be a duration
             lockTimeout            | -1         | must be a duration

@@ -34,6 +34,9 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
     /** How much longer opening waits for a lock than PostgreSQL lets a frozen node hold it. */
     private static final Duration TAKEOVER_MARGIN = Duration.ofSeconds(5);
 
+    /** Whoever comes later queues up behind a lock of a table that is waited for. */
+    private static final Duration TABLE_LOCK_TIMEOUT = Duration.ofMillis(100);
+
     /**
      * Plans must not depend on statistics: into an archive that was never analyzed, or with the NULL set of an age
      * column, the planner's guess costs seconds a batch. Index scans and generic plans are right in every case here, and a
@@ -171,6 +174,16 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
     /** Closes a ledger row. */
     public static TransactionLimits close(ArchiveSettings settings) {
         return of(READ_COMMITTED, settings, CLOSE_TIMEOUT.dividedBy(2), CLOSE_TIMEOUT, SYNCHRONOUS);
+    }
+
+    /** Makes a table, or attaches it to another one: it gives way at once to whoever holds a lock that it needs. */
+    public static TransactionLimits tables(ArchiveSettings settings) {
+        return of(
+                READ_COMMITTED,
+                settings,
+                least(settings.lockTimeout(), TABLE_LOCK_TIMEOUT),
+                settings.statementTimeout(),
+                SYNCHRONOUS);
     }
 
     /** Counts a whole archive once, however long that takes, as the planner finds best. */

@@ -38,7 +38,8 @@ public final class SqlFiles {
     public static String toMake(String table) {
         Known known = of(table);
         return known == null
-                ? "; see the names of the pair's tables, and which database the data source leads to"
+                ? "; see the names of the pair's tables, and which database the data source leads to; 'usage-archiver init"
+                        + " --create-archive' makes an archive"
                 : "; apply " + known.tables() + (known.tables().equals(LEDGER) ? "" : " where no application makes it");
     }
 
