@@ -56,7 +56,7 @@ public final class Restore implements Move {
     }
 
     @Override
-    public void check(DSLContext tx) {
+    public void check(DSLContext tx, PairSchema shape) {
         holds.check(tx, filter, holdUntil, reason);
     }
 
@@ -74,6 +74,6 @@ public final class Restore implements Move {
 
     @Override
     public List<CandidateQuery> rows(DSLContext tx, LedgerRow ledger, PairSchema shape) {
-        return CandidateQueries.matching(pair, filter);
+        return CandidateQueries.matching(shape.pair(), filter);
     }
 }
