@@ -1,14 +1,15 @@
 package io.usagearchiver;
 
-import io.usagearchiver.internal.postgres.NaiveUtc;
-import io.usagearchiver.internal.postgres.PgType;
+import io.usagearchiver.internal.postgres.PairRules;
 import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.postgres.WrittenCondition;
 import java.util.List;
 import org.jooq.Condition;
 import org.jooq.Record;
 import org.jooq.Table;
 import org.jooq.TableField;
 import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A hot table, its archive, the key that identifies a row in both, and the columns that give a row's age.
@@ -50,50 +51,23 @@ public final class ArchivePair<K> {
     private final List<TableField<?, ?>> key;
     private final List<TableField<?, ?>> ages;
     private final Condition condition;
+    private final @Nullable PairNames names;
 
     private ArchivePair(
             Table<?> hot,
             Table<?> archive,
             List<? extends TableField<?, ?>> key,
             List<? extends TableField<?, ?>> ages,
-            Condition condition) {
+            Condition condition,
+            @Nullable PairNames names) {
         this.hot = hot;
         this.archive = archive;
         this.key = List.copyOf(key);
         this.ages = List.copyOf(ages);
         this.condition = condition;
-        for (Table<?> table : List.of(hot, archive)) {
-            if (table.getSchema() == null || table.getSchema().getName().isEmpty()) {
-                throw new IllegalArgumentException(
-                        "table " + table.getName() + " has no schema: generate it with its schema's name");
-            }
-        }
-        if (TableName.qualified(hot).equals(TableName.qualified(archive))) {
-            throw new IllegalArgumentException(
-                    "table " + TableName.name(hot) + " is both hot table and archive: they must be two");
-        }
-        if (key.stream().map(TableField::getName).distinct().count() < key.size()) {
-            throw new IllegalArgumentException("key of table " + hot.getName() + " has a column twice: "
-                    + key.stream().map(TableField::getName).toList());
-        }
-        if (key.isEmpty()) {
-            throw new IllegalArgumentException(
-                    "key of table " + hot.getName() + " has no column: it must have one at least");
-        }
-        for (TableField<?, ?> age : ages) {
-            if (NaiveUtc.kind(age.getDataType()) == NaiveUtc.Kind.OTHER) {
-                throw new IllegalArgumentException("age column " + age.getName() + " of table " + hot.getName() + " is "
-                        + PgType.name(age.getDataType()) + ": it must be timestamp, timestamptz or date");
-            }
-        }
-        if (ages.stream()
-                        .map(age -> NaiveUtc.kind(age.getDataType()))
-                        .distinct()
-                        .count()
-                > 1) {
-            throw new IllegalArgumentException("age columns " + ages.get(0).getName() + " and "
-                    + ages.get(1).getName() + " of table " + hot.getName()
-                    + " are of different types: they must be of one");
+        this.names = names;
+        if (names == null) {
+            PairRules.require(hot, archive, key, ages);
         }
     }
 
@@ -108,7 +82,7 @@ public final class ArchivePair<K> {
      */
     public static <H extends Record, K> ArchivePair<K> of(
             Table<H> hot, Table<?> archive, TableField<H, K> key, TableField<H, ?> age) {
-        return new ArchivePair<>(hot, archive, List.of(key), List.of(age), DSL.noCondition());
+        return new ArchivePair<>(hot, archive, List.of(key), List.of(age), DSL.noCondition(), null);
     }
 
     /**
@@ -123,7 +97,7 @@ public final class ArchivePair<K> {
      */
     public static <H extends Record, K, T> ArchivePair<K> of(
             Table<H> hot, Table<?> archive, TableField<H, K> key, TableField<H, T> age, TableField<H, T> otherwise) {
-        return new ArchivePair<>(hot, archive, List.of(key), List.of(age, otherwise), DSL.noCondition());
+        return new ArchivePair<>(hot, archive, List.of(key), List.of(age, otherwise), DSL.noCondition(), null);
     }
 
     /**
@@ -138,7 +112,7 @@ public final class ArchivePair<K> {
      */
     public static <H extends Record> ArchivePair<Record> of(
             Table<H> hot, Table<?> archive, List<TableField<H, ?>> key, TableField<H, ?> age) {
-        return new ArchivePair<>(hot, archive, key, List.of(age), DSL.noCondition());
+        return new ArchivePair<>(hot, archive, key, List.of(age), DSL.noCondition(), null);
     }
 
     /**
@@ -158,7 +132,19 @@ public final class ArchivePair<K> {
             List<TableField<H, ?>> key,
             TableField<H, T> age,
             TableField<H, T> otherwise) {
-        return new ArchivePair<>(hot, archive, key, List.of(age, otherwise), DSL.noCondition());
+        return new ArchivePair<>(hot, archive, key, List.of(age, otherwise), DSL.noCondition(), null);
+    }
+
+    /**
+     * A pair of tables for which there is no generated code. What it is like is read from the live hot table at each run, so
+     * that a change of a type, or of the primary key, needs no restart; until then it has no {@link #key} and {@link #ages}. A
+     * name that the live tables do not have is told as other differences are: see {@link SchemaDriftException}.
+     */
+    public static ArchivePair<Record> of(PairNames names) {
+        String where = names.where();
+        Condition extra = where == null ? DSL.noCondition() : WrittenCondition.of(where);
+        Table<?> hot = TableName.named(names.hotTable());
+        return new ArchivePair<>(hot, TableName.named(names.archiveTable()), List.of(), List.of(), extra, names);
     }
 
     /**
@@ -173,7 +159,7 @@ public final class ArchivePair<K> {
      *     must be one that is right also when they are gone with the row, and that nobody else makes wrong meanwhile
      */
     public ArchivePair<K> where(Condition extra) {
-        return new ArchivePair<>(hot, archive, key, ages, condition.and(extra));
+        return new ArchivePair<>(hot, archive, key, ages, condition.and(extra), names);
     }
 
     /** The table that applications write. */
@@ -191,19 +177,54 @@ public final class ArchivePair<K> {
         return archive;
     }
 
-    /** The columns of the hot table's key. */
+    /**
+     * The columns of the hot table's key.
+     *
+     * @throws IllegalStateException of a pair by names: only the live table has them
+     */
     public List<TableField<?, ?>> key() {
-        return key;
+        return typed(key);
     }
 
-    /** The hot table's age columns; the first that is not null counts. */
+    /**
+     * The hot table's age columns; the first that is not null counts.
+     *
+     * @throws IllegalStateException of a pair by names: only the live table has their types
+     */
     public List<TableField<?, ?>> ages() {
-        return ages;
+        return typed(ages);
+    }
+
+    private <T> List<T> typed(List<T> columns) {
+        if (names != null) {
+            throw new IllegalStateException("the columns of " + table() + " are known by their names alone");
+        }
+        return columns;
+    }
+
+    /** The names that the pair was told by; null if it is one of generated code. */
+    public @Nullable PairNames names() {
+        return names;
     }
 
     /** What rows have to meet besides their age; without one, a condition that all do. */
     public Condition condition() {
         return condition;
+    }
+
+    /** Two pairs by the same names and conditions are equal; one of generated code is only so to itself. */
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return this == other
+                || (names != null
+                        && other instanceof ArchivePair<?> pair
+                        && names.equals(pair.names)
+                        && condition.equals(pair.condition));
+    }
+
+    @Override
+    public int hashCode() {
+        return names == null ? System.identityHashCode(this) : names.hashCode();
     }
 
     @Override

@@ -14,6 +14,7 @@ import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.FilterTrial;
 import io.usagearchiver.internal.schema.Direction;
+import io.usagearchiver.internal.schema.LivePair;
 import io.usagearchiver.internal.schema.Obstacles;
 import io.usagearchiver.internal.schema.PairSchema;
 import io.usagearchiver.internal.schema.SchemaCheck;
@@ -80,7 +81,7 @@ public final class Archiver {
     /** All that a sweep looks at before it moves a row. It reads the holds itself, under its ledger row. */
     private PairSchema checkSweep(DSLContext tx) {
         PairSchema shape = Obstacles.requireNone(tx, pair, Direction.ARCHIVE, settings);
-        ActiveHolds.toHonour(tx, pair, () -> ActiveHolds.active(tx, pair));
+        ActiveHolds.toHonour(tx, shape.pair(), () -> ActiveHolds.active(tx, shape.pair()));
         return shape;
     }
 
@@ -155,8 +156,9 @@ public final class Archiver {
     public RestorePreview previewRestore(RowFilter filter) {
         try (Session session = Session.open(connections, settings, new StopSignal())) {
             return session.retried(TransactionLimits.count(settings), tx -> {
-                RowFilter tried = FilterTrial.of(tx, pair).require(filter);
-                return RestorePreviewQuery.count(tx, pair, SchemaCheck.run(tx, pair, Direction.RESTORE), tried);
+                RowFilter tried = FilterTrial.of(tx, LivePair.read(tx, pair)).require(filter);
+                PairSchema shape = SchemaCheck.run(tx, pair, Direction.RESTORE);
+                return RestorePreviewQuery.count(tx, shape.pair(), shape, tried);
             });
         } catch (DataAccessException e) {
             throw new ArchiveException("Could not count the rows of " + table + ": " + SqlState.message(e), e);

@@ -11,10 +11,12 @@ import org.jooq.impl.DSL;
 /**
  * A pair of tables with rows of which 40 are to be archived.
  *
+ * @param declared as code that was generated for it has it
+ * @param pair the same, or told by names alone
  * @param columns as for CREATE TABLE; in braces what only the hot table's columns are GENERATED as
  * @param rows the rest of an INSERT; those to be archived are older than 2022 and meet the pair's condition
  */
-record AnyPair(String what, ArchivePair<?> pair, String columns, String rows) {
+record AnyPair(String what, ArchivePair<?> declared, ArchivePair<?> pair, String columns, String rows) {
     private static final String CUTOFF = "2022-01-01";
 
     /** A schema, of types whose operators no search path finds. */
@@ -45,13 +47,31 @@ record AnyPair(String what, ArchivePair<?> pair, String columns, String rows) {
                 OPERATOR 5 "Ext. 1".>, FUNCTION 1 "Ext. 1".cmp("Ext. 1".code, "Ext. 1".code);
             END $$""";
 
+    AnyPair(String what, ArchivePair<?> pair, String columns, String rows) {
+        this(what, pair, pair, columns, rows);
+    }
+
+    /** The same by the names of the tables, the ages and the condition, and by no name of the key. */
+    AnyPair named() {
+        PairNames names = PairNames.of(
+                        hot(),
+                        declared.ages().stream()
+                                .map(age -> quoted(age.getName()))
+                                .toArray(String[]::new))
+                .withArchiveTable(archive());
+        if (!declared.condition().equals(DSL.noCondition())) {
+            names = names.withWhere(DSL.using(SQLDialect.POSTGRES).renderInlined(declared.condition()));
+        }
+        return new AnyPair(what + ", by names", declared, ArchivePair.of(names), columns, rows);
+    }
+
     /** Makes the tables anew with the grants that a sweep and a restore need, and forgets what the ledger knows of them. */
     void create(TestDatabase db) {
         db.execute("DROP TYPE IF EXISTS mood CASCADE; CREATE TYPE mood AS ENUM ('good', 'so so')");
         if (columns.contains(EXTENSIONS)) {
             db.execute(TYPES_OF_OTHERS);
         }
-        for (Table<?> table : new Table<?>[] {pair.hot(), pair.archive()}) {
+        for (Table<?> table : new Table<?>[] {declared.hot(), declared.archive()}) {
             String schema = quoted(table.getSchema().getName());
             db.execute("CREATE SCHEMA IF NOT EXISTS " + schema + "; GRANT USAGE ON SCHEMA " + schema + " TO "
                     + TestDatabase.ARCHIVER + ", " + TestDatabase.RESTORER + "; DROP TABLE IF EXISTS " + name(table));
@@ -59,9 +79,9 @@ record AnyPair(String what, ArchivePair<?> pair, String columns, String rows) {
         db.execute("CREATE TABLE " + hot() + " (" + columns.replaceAll("\\{([^}]*)}", "GENERATED $1") + ")");
         db.execute("CREATE TABLE " + archive() + " (" + columns.replaceAll("\\{[^}]*}", "") + ")");
         for (String table : new String[] {hot(), archive()}) {
-            pair.ages().forEach(age -> db.execute("CREATE INDEX ON " + table + " (" + quoted(age.getName()) + ")"));
+            declared.ages().forEach(age -> db.execute("CREATE INDEX ON " + table + " (" + quoted(age.getName()) + ")"));
         }
-        String update = "UPDATE (" + quoted(pair.ages().get(0).getName()) + ")";
+        String update = "UPDATE (" + quoted(declared.ages().get(0).getName()) + ")";
         db.execute("GRANT SELECT, DELETE, " + update + " ON " + hot() + " TO " + TestDatabase.ARCHIVER
                 + "; GRANT SELECT, INSERT, " + update + " ON " + archive() + " TO " + TestDatabase.ARCHIVER
                 + "; GRANT SELECT, INSERT, " + update + " ON " + hot() + " TO " + TestDatabase.RESTORER
@@ -89,11 +109,11 @@ record AnyPair(String what, ArchivePair<?> pair, String columns, String rows) {
     }
 
     String hot() {
-        return name(pair.hot());
+        return name(declared.hot());
     }
 
     String archive() {
-        return name(pair.archive());
+        return name(declared.archive());
     }
 
     /** Asserts that the archive has exactly the rows to be archived, and the hot table the others, byte for byte. */
@@ -117,9 +137,11 @@ record AnyPair(String what, ArchivePair<?> pair, String columns, String rows) {
 
     private String expired() {
         String age =
-                pair.ages().stream().map(column -> quoted(column.getName())).collect(Collectors.joining(", "));
+                declared.ages().stream().map(column -> quoted(column.getName())).collect(Collectors.joining(", "));
         return "coalesce(" + age + ") < '" + CUTOFF + "' AND "
-                + DSL.using(SQLDialect.POSTGRES).renderInlined(pair.condition()).replace(hot(), "original");
+                + DSL.using(SQLDialect.POSTGRES)
+                        .renderInlined(declared.condition())
+                        .replace(hot(), "original");
     }
 
     private static String lastColumn(TestDatabase db) {

@@ -60,6 +60,10 @@ class AnyPairTest {
     private final TestDatabase db = TestDatabase.create();
 
     static Stream<AnyPair> pairs() {
+        return declared().flatMap(pair -> Stream.of(pair, pair.named()));
+    }
+
+    private static Stream<AnyPair> declared() {
         return Stream.of(
                 bigintIdentity(),
                 uuidAndZonedAge(),

@@ -1,6 +1,7 @@
 package io.usagearchiver.cli;
 
 import io.usagearchiver.Archiver;
+import io.usagearchiver.PairNames;
 import io.usagearchiver.StopSignal;
 import io.usagearchiver.SweepFailedException;
 import io.usagearchiver.SweepResult;
@@ -52,14 +53,14 @@ final class SweepCommand extends ArchiverCommand {
         StopSignal stop = stopSignal();
         try (FileDataSource connections = file.dataSource(settings.dataSource())) {
             SweepResult result = sweep(settings, connections, stop);
-            print(result);
+            print(result, settings);
             return ExitCode.of(result);
         } catch (SweepStoppedException e) {
             err().println(e.getMessage());
             return ExitCode.INCOMPLETE;
         } catch (SweepFailedException e) {
             if (e.result() != null) {
-                print(e.result());
+                print(e.result(), settings);
             }
             throw e;
         }
@@ -76,7 +77,9 @@ final class SweepCommand extends ArchiverCommand {
         }
     }
 
-    private void print(SweepResult result) {
-        print(json ? SweepReport.json(result) : SweepReport.text(result));
+    private void print(SweepResult result, PluginSettings settings) {
+        PairNames names = settings.pair().names();
+        String where = names == null ? null : names.where();
+        print(json ? SweepReport.json(result, where) : SweepReport.text(result, where));
     }
 }

@@ -66,6 +66,31 @@ public final class ArchivePlugin implements SchedulerPlugin {
         set(SettingNames.PAIR, value);
     }
 
+    /** The hot table, {@code schema.table} or one of {@code public}, of a pair by names: no class is needed then. */
+    public void setHotTable(@Nullable String value) {
+        set(SettingNames.HOT_TABLE, value);
+    }
+
+    /** The archive of that pair. Default: the hot table's name and {@code _archive}, in its schema. */
+    public void setArchiveTable(@Nullable String value) {
+        set(SettingNames.ARCHIVE_TABLE, value);
+    }
+
+    /** The columns of that pair's key, separated by commas. Default: the hot table's primary key. */
+    public void setKeyColumns(@Nullable String value) {
+        set(SettingNames.KEY_COLUMNS, value);
+    }
+
+    /** The one or two columns of that pair that give the age of a row. */
+    public void setAgeColumns(@Nullable String value) {
+        set(SettingNames.AGE_COLUMNS, value);
+    }
+
+    /** Which rows of that pair expire, besides their age, as an SQL condition. Default: all. */
+    public void setWhere(@Nullable String value) {
+        set(SettingNames.WHERE, value);
+    }
+
     /** The retention period in calendar months. Default 13. */
     public void setRetentionMonths(@Nullable String value) {
         set(SettingNames.RETENTION_MONTHS, value);

@@ -3,10 +3,7 @@ package io.usagearchiver.quartz;
 import io.usagearchiver.ArchiveException;
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.ArchiveSettings;
-import io.usagearchiver.Pace;
-import io.usagearchiver.RunWindow;
 import io.usagearchiver.UsageDetails;
-import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -23,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * Variables}), else the default. A bad value is an {@link IllegalArgumentException} that names the value, where it was set and what is allowed.
  *
  * @param dataSource the name by which Quartz's {@code DBConnectionManager} knows the archiver's data source
- * @param pairClass the class that supplies the pair
+ * @param pairClass the class that supplies the pair; null for one by names
  * @param pair the tables
  * @param schedule when sweeps begin, in UTC
  * @param archive what each sweep is told
@@ -31,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record PluginSettings(
         String dataSource,
-        String pairClass,
+        @Nullable String pairClass,
         ArchivePair<?> pair,
         CronSchedule schedule,
         ArchiveSettings archive,
@@ -56,6 +53,11 @@ public record PluginSettings(
     public static final List<String> NAMES = List.of(
             SettingNames.DATA_SOURCE,
             SettingNames.PAIR,
+            SettingNames.HOT_TABLE,
+            SettingNames.ARCHIVE_TABLE,
+            SettingNames.KEY_COLUMNS,
+            SettingNames.AGE_COLUMNS,
+            SettingNames.WHERE,
             SettingNames.RETENTION_MONTHS,
             SettingNames.CRON,
             SettingNames.BATCH_SIZE,
@@ -89,10 +91,11 @@ public record PluginSettings(
         SettingReader reader = new SettingReader(properties, origin, environment);
         String dataSource = reader.text(SettingNames.DATA_SOURCE, false)
                 .require("the name of a data source of this Quartz instance");
-        String pairClass = reader.text(SettingNames.PAIR, false).orElse(UsageDetails.class.getName());
         ArchivePair<?> shippedPair = shippedPair();
-        ArchivePair<?> pair = reader.text(SettingNames.PAIR, false).parse(shippedPair, ClassNames::pair);
-        boolean shipped = pair == shippedPair;
+        ArchivePair<?> named = PairProperties.read(reader);
+        SettingReader.Setting pairClass = reader.text(SettingNames.PAIR, false);
+        ArchivePair<?> pair = named != null ? named : pairClass.parse(shippedPair, ClassNames::pair);
+        boolean shipped = pair.equals(shippedPair);
         ArchiveSettings defaults = ArchiveSettings.defaults();
         SettingReader.Setting lock = reader.text(SettingNames.LOCK_TIMEOUT, false);
         SettingReader.Setting statement = reader.text(SettingNames.STATEMENT_TIMEOUT, false);
@@ -105,7 +108,7 @@ public record PluginSettings(
         }
         return new PluginSettings(
                 dataSource,
-                pairClass,
+                named != null ? null : pairClass.orElse(UsageDetails.class.getName()),
                 pair,
                 reader.text(SettingNames.CRON, shipped).parse(CronSchedule.parse(DEFAULT_CRON), CronSchedule::parse),
                 new ArchiveSettings(
@@ -133,7 +136,7 @@ public record PluginSettings(
                                 .parse(defaults.idleTransactionTimeout(), SettingText::duration),
                         reader.text(SettingNames.RETRY_TIMEOUT, false)
                                 .parse(defaults.retryTimeout(), SettingText::duration),
-                        pace(reader)),
+                        PaceProperties.read(reader)),
                 reader.text(SettingNames.CREATE_PARTITIONS, false).parse(false, SettingText::truth));
     }
 
@@ -173,21 +176,15 @@ public record PluginSettings(
         }
     }
 
-    private static Pace pace(SettingReader reader) {
-        Pace full = Pace.full();
-        return new Pace(
-                reader.text(SettingNames.PAUSE, false).parse(full.pause(), SettingText::duration),
-                reader.text(SettingNames.PAUSE_SHARE, false).parse(full.pauseShare(), SettingText::share),
-                reader.text(SettingNames.RUN_WINDOW, false).parse(full.runWindow(), RunWindow::parse),
-                reader.text(SettingNames.TARGET_BATCH_TIME, false).parse(full.targetBatchTime(), SettingText::duration),
-                reader.text(SettingNames.MAX_REPLICA_LAG, false).parse(full.maxReplicaLag(), SettingText::duration));
-    }
-
     /** All settings as text: {@link #parse} of it gives equal settings whatever the environment is. */
     public Map<String, String> toProperties() {
         Map<String, String> properties = new LinkedHashMap<>();
         properties.put(SettingNames.DATA_SOURCE, dataSource);
-        properties.put(SettingNames.PAIR, pairClass);
+        if (pair.names() != null) {
+            properties.putAll(PairProperties.text(pair.names()));
+        } else if (pairClass != null) {
+            properties.put(SettingNames.PAIR, pairClass);
+        }
         properties.put(SettingNames.RETENTION_MONTHS, String.valueOf(archive.retentionMonths()));
         properties.put(SettingNames.CRON, schedule.text());
         properties.put(SettingNames.BATCH_SIZE, String.valueOf(archive.batchSize()));
@@ -202,26 +199,7 @@ public record PluginSettings(
         properties.put(SettingNames.STATEMENT_TIMEOUT, SettingText.text(archive.statementTimeout()));
         properties.put(SettingNames.IDLE_TRANSACTION_TIMEOUT, SettingText.text(archive.idleTransactionTimeout()));
         properties.put(SettingNames.RETRY_TIMEOUT, SettingText.text(archive.retryTimeout()));
-        Pace pace = archive.pace();
-        if (pace.pause() != null) {
-            properties.put(SettingNames.PAUSE, SettingText.text(pace.pause()));
-        }
-        if (pace.pauseShare() > 0) {
-            properties.put(
-                    SettingNames.PAUSE_SHARE,
-                    new BigDecimal(String.valueOf(pace.pauseShare()))
-                            .stripTrailingZeros()
-                            .toPlainString());
-        }
-        if (pace.runWindow() != null) {
-            properties.put(SettingNames.RUN_WINDOW, pace.runWindow().toString());
-        }
-        if (pace.targetBatchTime() != null) {
-            properties.put(SettingNames.TARGET_BATCH_TIME, SettingText.text(pace.targetBatchTime()));
-        }
-        if (pace.maxReplicaLag() != null) {
-            properties.put(SettingNames.MAX_REPLICA_LAG, SettingText.text(pace.maxReplicaLag()));
-        }
+        properties.putAll(PaceProperties.text(archive.pace()));
         if (createPartitions) {
             properties.put(SettingNames.CREATE_PARTITIONS, "true");
         }

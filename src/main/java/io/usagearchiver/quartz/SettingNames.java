@@ -9,6 +9,11 @@ import org.jspecify.annotations.Nullable;
 final class SettingNames {
     static final String DATA_SOURCE = "dataSource";
     static final String PAIR = "pair";
+    static final String HOT_TABLE = "hotTable";
+    static final String ARCHIVE_TABLE = "archiveTable";
+    static final String KEY_COLUMNS = "keyColumns";
+    static final String AGE_COLUMNS = "ageColumns";
+    static final String WHERE = "where";
     static final String RETENTION_MONTHS = "retentionMonths";
     static final String CRON = "cron";
     static final String BATCH_SIZE = "batchSize";

@@ -30,7 +30,7 @@ public final class Variables {
     public static Map<String, String> used(
             PluginSettings settings, Set<String> properties, Function<String, @Nullable String> environment) {
         Map<String, String> used = new TreeMap<>();
-        if (settings.pair() == UsageDetails.PAIR) {
+        if (settings.pair().equals(UsageDetails.PAIR)) {
             for (String setting : SettingNames.WITH_VARIABLES.keySet()) {
                 String variable = SettingNames.variable(setting, environment);
                 if (variable != null && !properties.contains(setting)) {

@@ -16,9 +16,9 @@ class FurtherPairsCommandsTest {
     Path directory;
 
     @AutoClose
-    private final TestDatabase db = TestDatabase.create();
+    final TestDatabase db = TestDatabase.create();
 
-    private String file;
+    String file;
 
     @BeforeEach
     void two_archivers_and_expired_events() {
@@ -27,7 +27,7 @@ class FurtherPairsCommandsTest {
                 db,
                 "org.quartz.plugin.resourceEvents.class = io.usagearchiver.quartz.ArchivePlugin",
                 "org.quartz.plugin.resourceEvents.dataSource = archive",
-                "org.quartz.plugin.resourceEvents.pair = io.usagearchiver.ResourceEvents",
+                pair(),
                 ConfigFiles.dataSource("restore", db, TestDatabase.RESTORER, TestDatabase.RESTORER));
         db.addExamples();
         db.execute("""
@@ -36,6 +36,11 @@ class FurtherPairsCommandsTest {
                 FROM generate_series(1, 1500) i;
                 INSERT INTO resource_events_archive SELECT * FROM resource_events WHERE id = 7;
                 UPDATE resource_events_archive SET phase = 'other'""");
+    }
+
+    /** The lines that tell which tables. */
+    String pair() {
+        return "org.quartz.plugin.resourceEvents.pair = io.usagearchiver.ResourceEvents";
     }
 
     @Test
@@ -49,10 +54,11 @@ class FurtherPairsCommandsTest {
                 .doesNotContain("04-grants", "init");
 
         db.execute("DROP TABLE resource_events_archive");
-        assertThat(run("sweep").err())
-                .contains(
-                        "archive public.resource_events_archive does not exist; apply sql/examples/resource-events.sql")
-                .doesNotContain("init");
+        assertThat(run("sweep").err()).contains("archive public.resource_events_archive does not exist; " + toMake());
+    }
+
+    String toMake() {
+        return "apply sql/examples/resource-events.sql";
     }
 
     @Test
@@ -114,7 +120,7 @@ class FurtherPairsCommandsTest {
         assertThat(run.err()).contains("user_id 7: public.resource_events has no such column");
     }
 
-    private CommandRun run(String command, String... further) {
+    CommandRun run(String command, String... further) {
         return CommandRun.of(
                 Stream.concat(Stream.of(command, "--config", file, "--plugin", "resourceEvents"), Stream.of(further))
                         .toArray(String[]::new));

@@ -25,7 +25,6 @@ import java.time.LocalDateTime;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
@@ -154,22 +153,25 @@ class FurtherPairsTest {
                 // What the shipped ones do so that plugins can tell why jOOQ does not start.
                 .replaceFirst("static \\{[^}]*}", "");
 
-        assertThat(block("java"))
+        assertThat(block("java", "MeteredUsage"))
                 .isEqualToIgnoringWhitespace(declared.substring(declared.indexOf("public final class")));
     }
 
     private static Properties linesOfThePage() throws IOException {
         Properties lines = new Properties();
-        lines.load(new StringReader(block("properties")));
+        lines.load(new StringReader(block("properties", "meteredUsage")));
         assertThat(lines).hasSizeGreaterThanOrEqualTo(8);
         return lines;
     }
 
-    private static String block(String language) throws IOException {
-        Matcher block = Pattern.compile("(?s)\n```" + language + "\n(.*?)\n```\n")
-                .matcher(Files.readString(Path.of("docs/other-tables.md")));
-        assertThat(block.find()).as("block of " + language).isTrue();
-        return block.group(1);
+    static String block(String language, String about) throws IOException {
+        return Pattern.compile("(?s)\n```" + language + "\n(.*?)\n```\n")
+                .matcher(Files.readString(Path.of("docs/other-tables.md")))
+                .results()
+                .map(block -> block.group(1))
+                .filter(block -> block.contains(about))
+                .findFirst()
+                .orElseThrow(() -> new AssertionError("no block of " + language + " with " + about));
     }
 
     /** The turns that each pair has had since there are rows, each to the end of its time. */

@@ -11,6 +11,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.ArchiveSettings;
 import io.usagearchiver.Pace;
+import io.usagearchiver.PairNames;
 import io.usagearchiver.RunWindow;
 import io.usagearchiver.UsageDetails;
 import io.usagearchiver.testing.SampleConfig;
@@ -106,6 +107,67 @@ class PluginSettingsTest {
                                         Duration.ofSeconds(10))),
                         true));
         assertThat(settings.toProperties()).containsExactlyInAnyOrderEntriesOf(properties);
+    }
+
+    @Test
+    void a_pair_can_be_named_instead() {
+        Map<String, String> properties =
+                Map.of("dataSource", "archive", "hotTable", " Billing.Invoices ", "ageColumns", "closed_at,opened_at");
+        PluginSettings settings = parse(properties, Map.of());
+
+        assertThat(settings.pair())
+                .isEqualTo(ArchivePair.of(PairNames.of("billing.invoices", "closed_at", "opened_at")));
+        assertThat(settings.pairClass()).isNull();
+        assertThat(settings.table()).isEqualTo("billing.invoices");
+        assertThat(settings.toProperties())
+                .containsEntry("hotTable", "billing.invoices")
+                .containsEntry("archiveTable", "billing.invoices_archive")
+                .containsEntry("ageColumns", "closed_at, opened_at")
+                .doesNotContainKeys("pair", "keyColumns", "where");
+
+        Map<String, String> further = new HashMap<>(properties);
+        further.putAll(
+                Map.of("archiveTable", "cold.\"Old\"", "keyColumns", "tenant, \"No.\"", "where", "state = 'paid'"));
+        PluginSettings all = parse(further, Map.of());
+        assertThat(all.pair().names())
+                .isEqualTo(new PairNames(
+                        "billing.invoices",
+                        "cold.\"Old\"",
+                        List.of("tenant", "\"No.\""),
+                        List.of("closed_at", "opened_at"),
+                        "state = 'paid'"));
+        assertThat(parse(all.toProperties(), Map.of())).isEqualTo(all).isNotEqualTo(settings);
+    }
+
+    @Test
+    void a_named_pair_is_not_the_shipped_one_whatever_it_names() {
+        Map<String, String> properties = Map.of(
+                "dataSource", "archive", "hotTable", "model_usage_details", "ageColumns", "completed_at, created_at");
+
+        assertThat(parse(properties, Map.of(VARIABLES.get("batchSize"), "77"))
+                        .archive()
+                        .batchSize())
+                .isEqualTo(1000);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '\u0000', nullValues = "-", textBlock = """
+            pair = io.usagearchiver.UsageDetails & hotTable = t & ageColumns = at | property pair = 'io.usagearchiver.UsageDetails' and property hotTable = 't': both tell which tables
+            pair = io.usagearchiver.UsageDetails & where = true | property pair = 'io.usagearchiver.UsageDetails' and property where = 'true': both tell which tables
+            ageColumns = at | property ageColumns = 'at' needs property hotTable, which is not set: the table whose rows are archived
+            where = true | property where = 'true' needs property hotTable, which is not set
+            archiveTable = t | property archiveTable = 't' needs property hotTable, which is not set
+            keyColumns = id | property keyColumns = 'id' needs property hotTable, which is not set
+            hotTable = t | property ageColumns is not set: must be the column that gives a row's age, or two
+            """)
+    void settings_of_a_pair_that_do_not_go_together_are_told(String lines, String told) {
+        Map<String, String> properties = new HashMap<>(Map.of("dataSource", "archive"));
+        for (String line : lines.split(" & ")) {
+            properties.put(line.split(" = ")[0], line.split(" = ")[1]);
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> parse(properties, Map.of()))
+                .withMessageStartingWith(told);
     }
 
     @ParameterizedTest
@@ -330,7 +392,17 @@ class PluginSettingsTest {
                 .map(value -> arguments("pauseShare", value, "must be a number from 0 to 100, such as 0.5 or 2"));
         Stream<Arguments> windows = Stream.of("", "22-6", "22:00-22:00")
                 .map(value -> arguments("runWindow", value, "must be a window of the day in UTC, such as 22:00-06:00"));
-        return Stream.of(numbers, durations, crons, pairs, sources, shares, windows)
+        Stream<Arguments> names = Stream.of(
+                arguments("hotTable", "", "must be a name as in SQL"),
+                arguments("hotTable", "a.b.c", "must be schema.table"),
+                arguments("archiveTable", "public.t", "must be another table than hotTable"),
+                arguments("archiveTable", "", "must be a name as in SQL"),
+                arguments("keyColumns", "", "must be names, separated by commas"),
+                arguments("ageColumns", "a, b, c", "or two"),
+                arguments("ageColumns", "", "must be names, separated by commas"),
+                arguments("where", "", "must be an SQL condition"),
+                arguments("where", "true; true", "without ;"));
+        return Stream.of(numbers, durations, crons, pairs, sources, shares, windows, names)
                 .flatMap(all -> all);
     }
 
@@ -399,6 +471,8 @@ class PluginSettingsTest {
             cron                   | 0 0 13 * 5 | restricts both
             cron                   | 60 * * * * | Value 60 not in range
             pair                   | no.Such    | must be the name of a public class
+            hotTable               | a.b.c      | must be schema.table
+            hotTable               | ""         | must be a name
             dataSource             | ""         | must be the name of a data source
             """)
     void a_bad_value_surfaces_when_the_scheduler_is_made(String name, String value, String allowed) {
@@ -437,6 +511,10 @@ class PluginSettingsTest {
 
     private static Map<String, String> with(String name, String value) {
         Map<String, String> properties = new HashMap<>(Map.of("dataSource", "archive"));
+        if (List.of("hotTable", "archiveTable", "keyColumns", "ageColumns", "where")
+                .contains(name)) {
+            properties.putAll(Map.of("hotTable", "t", "ageColumns", "at"));
+        }
         properties.put(name, value);
         return properties;
     }

@@ -15,10 +15,18 @@ import org.jspecify.annotations.Nullable;
 public final class SweepReport {
     private SweepReport() {}
 
-    public static String text(SweepResult result) {
+    /**
+     * A result for people.
+     *
+     * @param where the condition that the settings have of the rows; null for none
+     */
+    public static String text(SweepResult result, @Nullable String where) {
         StringBuilder text = new StringBuilder();
         line(text, "Sweep %d of %s: %s, %s", result.sweepId(), result.table(), result.stopReason(), meaning(result));
         line(text, "  cutoff            %s UTC", moment(result.cutoff()));
+        if (where != null) {
+            line(text, "  where             %s", where);
+        }
         line(
                 text,
                 "  moved             %s in %,d batches and %.1f s (%,d rows/s)",
@@ -56,8 +64,12 @@ public final class SweepReport {
     }
 
     /** One object on one line. The cutoff is in ISO 8601 with its zone, UTC; ids are strings, whatever their type. */
-    public static String json(SweepResult result) {
-        return Json.of(members(result));
+    public static String json(SweepResult result, @Nullable String where) {
+        Map<String, @Nullable Object> members = members(result);
+        if (where != null) {
+            members.put("where", where);
+        }
+        return Json.of(members);
     }
 
     static Map<String, @Nullable Object> members(SweepResult result) {

@@ -37,10 +37,10 @@ public record PlanQuery(ArchivePair<?> pair, ArchiveSettings settings, PlanWarni
      * @param readOnly what keeps a sweep's transaction from writing, or null
      */
     public Plan plan(DSLContext tx, long countLimit, @Nullable String readOnly) {
-        ArchivePair<?> keyed = pair;
         LocalDateTime now = NaiveUtc.now(tx);
         LocalDateTime cutoff = settings.cutoff(now);
-        Obstacles obstacles = Obstacles.find(tx, keyed, Direction.ARCHIVE, settings);
+        Obstacles obstacles = Obstacles.find(tx, pair, Direction.ARCHIVE, settings);
+        ArchivePair<?> keyed = obstacles.pair();
         PairSchema shape = obstacles.shape();
         List<String> differences = new ArrayList<>(obstacles.differences());
         if (readOnly != null) {
@@ -57,7 +57,7 @@ public record PlanQuery(ArchivePair<?> pair, ArchiveSettings settings, PlanWarni
         Plan.Backlog backlog = null;
         Plan.Overlap overlap = null;
         Plan.Pace pace = null;
-        if (!obstacles.hidden()) {
+        if (keyed != null && !obstacles.hidden()) {
             // What is not as it should be is told already; else whatever keeps rows from being read keeps a sweep from
             // them.
             boolean told = shape == null || !obstacles.missingGrants().isEmpty();
@@ -93,8 +93,8 @@ public record PlanQuery(ArchivePair<?> pair, ArchiveSettings settings, PlanWarni
             warnings.addAll(behind == null ? List.of() : behind);
         }
         return new Plan(
-                TableName.name(keyed.hot()),
-                TableName.name(keyed.archive()),
+                TableName.name(pair.hot()),
+                TableName.name(pair.archive()),
                 cutoff,
                 settings.retentionMonths(),
                 settings.batchSize(),

@@ -13,6 +13,7 @@ import io.usagearchiver.internal.postgres.NaiveUtc;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.KeyColumns;
 import io.usagearchiver.internal.schema.Direction;
+import io.usagearchiver.internal.schema.LivePair;
 import io.usagearchiver.internal.schema.PairSchema;
 import io.usagearchiver.internal.schema.TableFacts;
 import io.usagearchiver.internal.schema.TableMetadata;
@@ -46,8 +47,8 @@ public final class VerificationQuery {
     }
 
     public Verification verify(DSLContext tx, Consumer<Verification.Cost> beforehand, long endNanos) {
-        ArchivePair<?> keyed = pair;
-        PairSchema shape = commonColumns(tx);
+        ArchivePair<?> keyed = LivePair.read(tx, pair);
+        PairSchema shape = commonColumns(tx, keyed);
         beforehand.accept(cost(tx));
 
         // Merged by the indexes of the keys, whose rows are fetched only where both have one.
@@ -73,7 +74,7 @@ public final class VerificationQuery {
         long younger = 0;
         List<String> youngerIds = new ArrayList<>();
         if (newestCutoff != null) {
-            for (Condition notExpired : notExpired(newestCutoff)) {
+            for (Condition notExpired : notExpired(keyed, newestCutoff)) {
                 before(tx, endNanos);
                 long found = tx.select(COUNT)
                         .from(TableName.only(keyed.archive()))
@@ -161,7 +162,7 @@ public final class VerificationQuery {
     }
 
     /** The columns that both tables have alike; whatever else differs is for the schema check of a sweep. */
-    private PairSchema commonColumns(DSLContext tx) {
+    private PairSchema commonColumns(DSLContext tx, ArchivePair<?> keyed) {
         TableFacts.Reading live = TableFacts.read(tx, List.of(pair.hot(), pair.archive()));
         TableMetadata hot = there(live.tables().get(0), pair.hot());
         TableMetadata archive = there(live.tables().get(1), pair.archive());
@@ -172,7 +173,7 @@ public final class VerificationQuery {
                 })
                 .map(TableMetadata.Column::name)
                 .toList();
-        return new PairSchema(table, common, "");
+        return new PairSchema(keyed, table, common, "");
     }
 
     private TableMetadata there(@Nullable TableMetadata live, Table<?> side) {
@@ -184,11 +185,11 @@ public final class VerificationQuery {
     }
 
     /** A condition for each age column, which its index serves, and one for rows without an age where there may be some. */
-    private List<Condition> notExpired(String cutoff) {
+    private static List<Condition> notExpired(ArchivePair<?> keyed, String cutoff) {
         List<Condition> conditions = new ArrayList<>();
         List<Field<?>> before = new ArrayList<>();
-        for (Field<?> age : pair.ages()) {
-            Field<?> archivedAge = TableName.column(pair.archive(), age);
+        for (Field<?> age : keyed.ages()) {
+            Field<?> archivedAge = TableName.column(keyed.archive(), age);
             // As in Branch, in a form that no index of another column serves.
             Condition counts = before.isEmpty()
                     ? DSL.noCondition()
@@ -196,7 +197,7 @@ public final class VerificationQuery {
             conditions.add(NaiveUtc.notBefore(archivedAge, cutoff).and(counts));
             before.add(archivedAge);
         }
-        if (pair.ages().stream().allMatch(age -> age.getDataType().nullable())) {
+        if (keyed.ages().stream().allMatch(age -> age.getDataType().nullable())) {
             conditions.add(DSL.and(before.stream().map(Field::isNull).toList()));
         }
         return conditions;

@@ -11,6 +11,7 @@ import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.FilterTrial;
 import io.usagearchiver.internal.schema.Direction;
+import io.usagearchiver.internal.schema.LivePair;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Supplier;
@@ -50,7 +51,7 @@ public final class ActiveHolds {
         if (filters.isEmpty()) {
             return holds;
         }
-        FilterTrial trial = FilterTrial.of(tx, pair);
+        FilterTrial trial = FilterTrial.of(tx, LivePair.read(tx, pair));
         if (trial.allFit(filters)) {
             return holds;
         }

@@ -19,6 +19,7 @@ import io.usagearchiver.internal.postgres.StorableText;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.FilterTrial;
 import io.usagearchiver.internal.schema.Direction;
+import io.usagearchiver.internal.schema.LivePair;
 import java.time.LocalDateTime;
 import java.util.List;
 import java.util.Map;
@@ -147,7 +148,7 @@ public final class HoldTable {
             throw new IllegalArgumentException("reason: a hold needs one, for whoever finds it later");
         }
         StorableText.require("reason", reason);
-        RowFilter stored = FilterTrial.of(tx, pair).require(filter);
+        RowFilter stored = FilterTrial.of(tx, LivePair.read(tx, pair)).require(filter);
         if (until != null && !isFuture(tx, until)) {
             throw new IllegalArgumentException("hold until " + until + ": that is past");
         }

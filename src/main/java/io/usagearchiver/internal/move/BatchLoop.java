@@ -99,7 +99,7 @@ public final class BatchLoop {
             recount();
             refusals.beginPass();
             try {
-                SliceMover mover = new SliceMover(run, move.pair(), schema, throttler, refusals, fast, workers);
+                SliceMover mover = new SliceMover(run, schema.pair(), schema, throttler, refusals, fast, workers);
                 return pass(new Pass(run, queries, mover, throttler, refusals, fast));
             } finally {
                 settle();

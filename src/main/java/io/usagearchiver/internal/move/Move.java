@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 
 /** What a run of {@link BatchLoop} is to move, and which way. */
 public interface Move {
-    /** Between which tables. */
+    /** Between which tables, as the settings have them. */
     ArchivePair<?> pair();
 
     /** Which way. */
@@ -30,9 +30,10 @@ public interface Move {
     /**
      * Sees that it makes sense, before anything is changed.
      *
+     * @param shape of the tables as they were checked
      * @throws IllegalArgumentException if it does not
      */
-    void check(DSLContext tx);
+    void check(DSLContext tx, PairSchema shape);
 
     /** What has to be done once the ledger row is open, before the first row moves. */
     void prepare(Session session);

@@ -4,6 +4,7 @@ import io.usagearchiver.ArchiveException;
 import io.usagearchiver.ArchiveSettings;
 import io.usagearchiver.ConnectionSource;
 import io.usagearchiver.Hold;
+import io.usagearchiver.PairNames;
 import io.usagearchiver.RunWindow;
 import io.usagearchiver.SchemaDriftException;
 import io.usagearchiver.StopReason;
@@ -67,7 +68,8 @@ public final class MoveRun {
             List<SweepListener> listeners,
             StopSignal stop) {
         List<SweepListener> all = new ArrayList<>();
-        all.add(new ProgressLog(errand.direction()));
+        PairNames names = context.pair().names();
+        all.add(new ProgressLog(errand.direction(), names == null ? null : names.where()));
         all.addAll(listeners);
         SweepListener listener = new GuardedListener(all);
         try (Session session = Session.open(connections, context.settings(), stop)) {
@@ -96,7 +98,7 @@ public final class MoveRun {
         try {
             shape = session.retried(TransactionLimits.page(settings), tx -> {
                 PairSchema checked = check(tx);
-                errand.check(tx);
+                errand.check(tx, checked);
                 return checked;
             });
             now = clock();

@@ -6,6 +6,7 @@ import io.usagearchiver.SweepResult;
 import io.usagearchiver.internal.schema.Direction;
 import java.time.Duration;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -17,10 +18,17 @@ final class ProgressLog implements SweepListener {
     private static final Logger endLog = LoggerFactory.getLogger("io.usagearchiver.Archiver");
 
     private final Direction direction;
+    private final String which;
     private Duration told = Duration.ZERO;
 
-    ProgressLog(Direction direction) {
+    /**
+     * The log of a run.
+     *
+     * @param where the condition that the settings have of the rows that a sweep takes; null for none
+     */
+    ProgressLog(Direction direction, @Nullable String where) {
         this.direction = direction;
+        this.which = where == null || direction == Direction.RESTORE ? "" : " where " + where;
     }
 
     @Override
@@ -34,11 +42,12 @@ final class ProgressLog implements SweepListener {
     @Override
     public void sweepEnded(SweepResult result) {
         endLog.info(
-                "{} {} of {} ended {}: {} rows moved in {} batches and {} ms, {} {} already,"
+                "{} {} of {}{} ended {}: {} rows moved in {} batches and {} ms, {} {} already,"
                         + " {} in conflict, {} rejected; cutoff {}",
                 direction,
                 result.sweepId(),
                 result.table(),
+                which,
                 result.stopReason(),
                 result.rowsMoved(),
                 result.batches(),

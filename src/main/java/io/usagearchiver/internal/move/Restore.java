@@ -58,7 +58,7 @@ public final class Restore implements Move {
     }
 
     @Override
-    public void check(DSLContext tx) {
+    public void check(DSLContext tx, PairSchema shape) {
         filter = holds.check(tx, filter, holdUntil, reason);
     }
 
@@ -76,6 +76,6 @@ public final class Restore implements Move {
 
     @Override
     public List<CandidateQuery> rows(DSLContext tx, LedgerRow ledger, PairSchema shape) {
-        return CandidateQueries.matching(pair, filter);
+        return CandidateQueries.matching(shape.pair(), filter);
     }
 }

@@ -40,8 +40,8 @@ public record Sweep(ArchivePair<?> pair) implements Move {
 
     /** Says what will keep rows back from this sweep on, as far as that can be seen without reading more than a page of keys. */
     @Override
-    public void check(DSLContext tx) {
-        KeySequence.behindArchive(tx, pair, true)
+    public void check(DSLContext tx, PairSchema shape) {
+        KeySequence.behindArchive(tx, shape.pair(), true)
                 .forEach(warning -> log.warn("{}: {}", TableName.name(pair.hot()), warning));
     }
 
@@ -55,8 +55,9 @@ public record Sweep(ArchivePair<?> pair) implements Move {
 
     @Override
     public List<CandidateQuery> rows(DSLContext tx, LedgerRow ledger, PairSchema shape) {
+        ArchivePair<?> live = shape.pair();
         return CandidateQueries.expired(
-                        pair, ledger.cutoff(), ActiveHolds.toHonour(tx, pair, () -> ledger.readHolds(tx, shape)))
+                        live, ledger.cutoff(), ActiveHolds.toHonour(tx, live, () -> ledger.readHolds(tx, shape)))
                 .stream()
                 .map(query -> query.inStretches(tx))
                 .toList();

@@ -4,9 +4,12 @@ import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.LocalDateTime;
 import java.time.temporal.ChronoUnit;
+import java.util.Collection;
 import java.util.Locale;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.DataType;
@@ -107,6 +110,11 @@ public final class NaiveUtc {
             case "date" -> Kind.DAY;
             default -> Kind.OTHER;
         };
+    }
+
+    /** What the types of some columns mean. */
+    public static Set<Kind> kinds(Collection<? extends Field<?>> columns) {
+        return columns.stream().map(column -> kind(column.getDataType())).collect(Collectors.toSet());
     }
 
     /** The Java value of a moment that {@link #text} gave; of the infinite ones, the least and the greatest. */

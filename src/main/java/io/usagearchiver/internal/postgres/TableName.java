@@ -3,6 +3,7 @@ package io.usagearchiver.internal.postgres;
 import static java.util.Objects.requireNonNull;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jooq.Field;
@@ -53,10 +54,21 @@ public final class TableName {
 
     /** The canonical name of a table, {@code schema.table}, each quoted if it is not plain lower case. */
     public static String name(Table<?> table) {
-        return Arrays.stream(qualified(table).getName()).map(TableName::part).collect(Collectors.joining("."));
+        return name(List.of(qualified(table).getName()));
     }
 
-    /** A part of a name, or that of a column, quoted if it is not plain lower case. */
+    /** The table that a canonical name is of. */
+    public static NamedTable named(String name) {
+        List<String> parts = WrittenName.parts(name);
+        return new NamedTable(parts.get(0), parts.get(1));
+    }
+
+    /** The canonical name of what has these parts. */
+    public static String name(List<String> parts) {
+        return parts.stream().map(TableName::part).collect(Collectors.joining("."));
+    }
+
+    /** The canonical name of a column, or of a part of a table's name. */
     public static String part(String name) {
         return PLAIN.matcher(name).matches() ? name : inQuotes(name);
     }

@@ -1,20 +1,24 @@
 package io.usagearchiver.internal.schema;
 
-import io.usagearchiver.ArchivePair;
 import java.util.ArrayList;
 import java.util.List;
 
 /** Compares the columns of the table that gives rows away with those of the table that takes them. */
 final class ColumnComparison {
-    private final ArchivePair<?> pair;
+    private final List<String> key;
     private final TableMetadata source;
     private final TableMetadata target;
     private final String sourceSide;
     private final String targetSide;
     private final List<String> differences = new ArrayList<>();
 
-    ColumnComparison(ArchivePair<?> pair, Direction direction, TableMetadata source, TableMetadata target) {
-        this.pair = pair;
+    /**
+     * The comparison of two tables.
+     *
+     * @param key the columns of their key
+     */
+    ColumnComparison(List<String> key, Direction direction, TableMetadata source, TableMetadata target) {
+        this.key = key;
         this.source = source;
         this.target = target;
         this.sourceSide = direction.from();
@@ -55,7 +59,7 @@ final class ColumnComparison {
     }
 
     private boolean isKey(TableMetadata.Column column) {
-        return pair.key().stream().anyMatch(key -> key.getName().equals(column.name()));
+        return key.contains(column.name());
     }
 
     private void differ(String side, TableMetadata table, String difference) {

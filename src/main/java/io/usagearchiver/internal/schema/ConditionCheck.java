@@ -1,14 +1,20 @@
 package io.usagearchiver.internal.schema;
 
 import io.usagearchiver.ArchivePair;
+import io.usagearchiver.PairNames;
 import io.usagearchiver.internal.postgres.Jooq;
+import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.postgres.WrittenCondition;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import org.jooq.DSLContext;
 import org.jooq.Record;
+import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
 
 /** Whether the live hot table can be asked for a pair's condition, and would understand it as it is meant. */
 final class ConditionCheck {
@@ -28,15 +34,17 @@ final class ConditionCheck {
     private final ArchivePair<?> pair;
     private final TableMetadata hot;
     private final String condition;
+    private final @Nullable PairNames names;
 
     ConditionCheck(DSLContext tx, ArchivePair<?> pair, TableMetadata hot) {
         this.tx = tx;
         this.pair = pair;
         this.hot = hot;
+        this.names = pair.names();
         this.condition = Jooq.configuration().dsl().renderInlined(pair.condition());
     }
 
-    /** What is wrong with it. */
+    /** What is wrong with it, one sentence each, of the hot table or, of what is written in the settings, in their words. */
     List<String> differences() {
         List<String> differences = new ArrayList<>();
         if (pair.condition().equals(DSL.noCondition())) {
@@ -56,12 +64,15 @@ final class ConditionCheck {
      * of such a type, too, if what they are of is, at whatever depth.
      */
     private void addOwnOperators(List<String> differences) {
+        Set<String> written = names == null ? Set.of() : WrittenCondition.names(condition);
         for (Record column : tx.fetch(OWN_OPERATORS, TableName.regclass(pair.hot()))) {
             String name = column.get(0, String.class);
-            if (condition.contains('"' + name + '"')) {
-                differences.add("column " + name + " of the pair's condition is " + column.get(1, String.class)
-                        + ", which has operators of its own; the condition must name them with their schema:"
-                        + " OPERATOR(schema.=)");
+            if (names == null ? condition.contains('"' + name + '"') : written.contains(name)) {
+                differences.add(
+                        subject() + "column " + name + (names == null ? " of the pair's condition" : "") + " is "
+                                + column.get(1, String.class)
+                                + ", which has operators of its own; the condition must name them with their schema:"
+                                + " OPERATOR(schema.=)");
             }
         }
     }
@@ -71,12 +82,26 @@ final class ConditionCheck {
         boolean readable = tx.fetchSingle(
                         "select has_table_privilege(to_regclass({0}), 'SELECT')", TableName.regclass(pair.hot()))
                 .get(0, Boolean.class);
-        String refusal = readable
+        DataAccessException refusal = readable
                 ? LedgerCheck.refusal(
-                        tx, true, "select from only {0} where {1}", TableName.qualified(pair.hot()), pair.condition())
+                        tx,
+                        // The generated code has the columns, and those that the table lacks are told.
+                        fault -> names == null && SqlState.isMissing(fault),
+                        "select from only {0} where {1}",
+                        TableName.qualified(pair.hot()),
+                        pair.condition())
                 : null;
         if (refusal != null) {
-            differences.add("cannot be asked for the pair's condition: " + refusal);
+            differences.add(subject()
+                    + (names == null ? "cannot be asked for the pair's condition: " : "")
+                    // Where functions and types are looked for is not what everybody expects.
+                    + (names == null || SqlState.isMissing(refusal)
+                            ? SqlState.told(refusal)
+                            : SqlState.message(refusal)));
         }
+    }
+
+    private String subject() {
+        return names == null ? "hot " + hot.name() + " " : "where = '" + names.where() + "': ";
     }
 }

@@ -208,7 +208,7 @@ public final class GrantCheck {
     }
 
     private Field<String[]> key() {
-        return KeyColumns.array(pair.key().stream().map(Field::getName).toList());
+        return KeyColumns.array(LivePair.keyNames(pair));
     }
 
     /** What the role lacks for a restore, one sentence each: it is told so before it supersedes a sweep. */

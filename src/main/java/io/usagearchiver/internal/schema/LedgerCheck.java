@@ -15,6 +15,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jooq.DSLContext;
 import org.jooq.Field;
@@ -69,7 +70,6 @@ final class LedgerCheck {
             String refusal = ledger.published()
                     ? refusal(
                             tx,
-                            false,
                             "update {0} set batches = batches where false",
                             TableName.qualified(USAGE_ARCHIVE_SWEEP))
                     : null;
@@ -170,11 +170,12 @@ final class LedgerCheck {
 
     /**
      * Why PostgreSQL would refuse a statement, or null if it would not. What publications, types and functions forbid goes by
-     * rules that differ between versions: it is asked. What is missing is told elsewhere.
+     * rules that differ between versions: it is asked.
      *
-     * @param rights whether a missing right is to be told as well
+     * @param elsewhere which refusals are told elsewhere
      */
-    static @Nullable String refusal(DSLContext tx, boolean rights, String statement, QueryPart... parts) {
+    static @Nullable DataAccessException refusal(
+            DSLContext tx, Predicate<DataAccessException> elsewhere, String statement, QueryPart... parts) {
         // A standby has no lock for such a statement, and nothing moves there.
         if (tx.fetchSingle("select pg_is_in_recovery()").get(0, Boolean.class)) {
             return null;
@@ -184,15 +185,21 @@ final class LedgerCheck {
             tx.transaction(nested -> nested.dsl().fetch("explain " + statement, (Object[]) parts));
             return null;
         } catch (DataAccessException e) {
-            boolean elsewhere = SqlState.isMissing(e) || (SqlState.isForbidden(e) && !rights);
-            if (elsewhere || List.of("55P03", "57014").contains(String.valueOf(e.sqlState()))) {
+            if (elsewhere.test(e) || List.of("55P03", "57014").contains(String.valueOf(e.sqlState()))) {
                 return null;
             }
             if (SqlState.isTransient(e)) {
                 // The transaction may be gone, savepoint and all.
                 throw e;
             }
-            return SqlState.told(e);
+            return e;
         }
+    }
+
+    /** Of what publications forbid, what is missing and missing rights are told elsewhere. */
+    static @Nullable String refusal(DSLContext tx, String statement, QueryPart... parts) {
+        DataAccessException refusal =
+                refusal(tx, fault -> SqlState.isMissing(fault) || SqlState.isForbidden(fault), statement, parts);
+        return refusal == null ? null : SqlState.told(refusal);
     }
 }

@@ -14,23 +14,37 @@ import org.jspecify.annotations.Nullable;
  * What keeps a run from its work before it moves a row: a session that may not write, tables that are not as they must be,
  * rights that are missing. A run is refused by it, and its plan tells the same.
  *
+ * @param pair as the live tables have it; null if it is told by names that do not fit them
  * @param shape of the tables; null where they are refused
  * @param differences as {@link SchemaDriftException#differences}, without the rights
  * @param missingGrants GRANT statements of the rights that the role lacks
  * @param hidden whether the role may not even look into a schema
  */
 public record Obstacles(
-        @Nullable PairSchema shape, List<String> differences, List<String> missingGrants, boolean hidden) {
+        @Nullable ArchivePair<?> pair,
+        @Nullable PairSchema shape,
+        List<String> differences,
+        List<String> missingGrants,
+        boolean hidden) {
 
     /** Looks for them. Not for what keeps the session from writing: a plan's never may. */
     public static Obstacles find(DSLContext tx, ArchivePair<?> pair, Direction direction, ArchiveSettings settings) {
-        GrantCheck grants = new GrantCheck(tx, pair, direction);
-        List<String> missing = new ArrayList<>(grants.missingSchemas());
+        List<String> missing = new ArrayList<>(new GrantCheck(tx, pair, direction).missingSchemas());
         List<String> differences = new ArrayList<>();
+        ArchivePair<?> live = pair.names() == null ? pair : null;
+        if (live == null && missing.isEmpty()) {
+            live = LivePair.of(tx, pair).pair();
+            if (live != null) {
+                // Of the types of its key.
+                missing.addAll(new GrantCheck(tx, live, direction).missingSchemas());
+            }
+        }
         PairSchema shape = null;
         boolean hidden = !missing.isEmpty();
         if (!hidden) {
-            missing.addAll(grants.missing());
+            if (live != null) {
+                missing.addAll(new GrantCheck(tx, live, direction).missing());
+            }
             try {
                 shape = SchemaCheck.run(tx, pair, direction);
             } catch (SchemaDriftException e) {
@@ -40,7 +54,7 @@ public record Obstacles(
         if (settings.pace().maxReplicaLag() != null && !GrantCheck.seesOtherSessions(tx)) {
             missing.add("GRANT pg_monitor TO " + GrantCheck.role(tx));
         }
-        return new Obstacles(shape, differences, missing, hidden);
+        return new Obstacles(live, shape, differences, missing, hidden);
     }
 
     /**

@@ -16,11 +16,12 @@ import org.jooq.impl.DSL;
  * What the live tables were like when the schema check passed them. All their columns are moved, also those that the
  * generated code does not know.
  *
+ * @param pair the tables, the types of whose columns are known: not by names alone
  * @param table the hot table's canonical name, {@code schema.table}
  * @param columnNames the columns, which both tables have
  * @param fingerprint of the tables; another one means that one was altered
  */
-public record PairSchema(String table, List<String> columnNames, String fingerprint) {
+public record PairSchema(ArchivePair<?> pair, String table, List<String> columnNames, String fingerprint) {
     /** The columns as fields of one of the two tables, always in the same order. */
     public List<Field<Object>> columns(Table<?> side) {
         return columnNames.stream()

@@ -22,13 +22,13 @@ public final class SchemaCheck {
             "a pair of code that is generated from these tables takes them (docs/other-tables.md)";
 
     private final DSLContext tx;
-    private final ArchivePair<?> pair;
+    private final ArchivePair<?> told;
     private final Direction direction;
     private final List<String> differences = new ArrayList<>();
 
     private SchemaCheck(DSLContext tx, ArchivePair<?> pair, Direction direction) {
         this.tx = tx;
-        this.pair = pair;
+        this.told = pair;
         this.direction = direction;
     }
 
@@ -51,19 +51,21 @@ public final class SchemaCheck {
     }
 
     private PairSchema run() {
-        TableFacts.Reading live = TableFacts.read(tx, PairSchema.tables(pair));
+        TableFacts.Reading live = TableFacts.read(tx, PairSchema.tables(told));
         TableMetadata hot = live.tables().get(0);
         TableMetadata archive = live.tables().get(1);
-        checkSide("hot", pair.hot(), hot);
-        checkSide("archive", pair.archive(), archive);
-        if (hot != null) {
+        LivePair.Reading read = LivePair.of(tx, told, hot);
+        differences.addAll(read.differences());
+        ArchivePair<?> pair = read.pair() == null ? told : read.pair();
+        List<String> key = LivePair.keyNames(pair);
+        checkSide("hot", pair.hot(), hot, key);
+        checkSide("archive", pair.archive(), archive, key);
+        if (hot != null && told.names() == null) {
             checkTypes(hot);
         }
         if (hot != null && direction == Direction.ARCHIVE) {
             // A restore does not ask for it.
-            new ConditionCheck(tx, pair, hot)
-                    .differences()
-                    .forEach(difference -> differ("hot", hot.name(), difference));
+            differences.addAll(new ConditionCheck(tx, told, hot).differences());
         }
         TableMetadata source = direction == Direction.ARCHIVE ? hot : archive;
         TableMetadata target = direction == Direction.ARCHIVE ? archive : hot;
@@ -74,7 +76,7 @@ public final class SchemaCheck {
             checkTarget(target);
         }
         if (source != null && target != null) {
-            differences.addAll(new ColumnComparison(pair, direction, source, target).differences());
+            differences.addAll(new ColumnComparison(key, direction, source, target).differences());
         }
         if (direction == Direction.RESTORE) {
             differences.addAll(new GrantCheck(tx, pair, direction).differencesToRestore());
@@ -82,15 +84,20 @@ public final class SchemaCheck {
         differences.addAll(new LedgerCheck(tx, live.tables().subList(2, 5)).differences());
         if (hot == null || !differences.isEmpty()) {
             throw direction.drift(
-                    TableName.name(pair.hot()), differences.stream().sorted().toList(), "");
+                    TableName.name(told.hot()), differences.stream().sorted().toList(), "");
         }
-        return new PairSchema(hot.name(), List.copyOf(hot.columns().keySet()), live.fingerprint());
+        return new PairSchema(pair, hot.name(), List.copyOf(hot.columns().keySet()), live.fingerprint());
     }
 
-    private void checkSide(String side, Table<?> table, @Nullable TableMetadata live) {
+    /** A pair by names that do not fit the live table has no key; that is told. */
+    private void checkSide(String side, Table<?> table, @Nullable TableMetadata live, List<String> key) {
         String name = TableName.name(table);
         if (live == null) {
-            differ(side, name, "does not exist" + SqlFiles.toMake(name));
+            if (told.names() == null) {
+                differ(side, name, "does not exist" + SqlFiles.toMake(name));
+            } else if (side.equals("archive")) {
+                differ(side, name, "does not exist; " + LivePair.TO_MAKE_ARCHIVE);
+            }
             return;
         }
         if (live.kind() != null) {
@@ -104,8 +111,7 @@ public final class SchemaCheck {
                         "lacks column " + column.getName() + ", which the generated code has; " + PAIR_OF_ONES_OWN);
             }
         }
-        List<String> key = pair.key().stream().map(Field::getName).toList();
-        if (!live.isKey(key)) {
+        if (!key.isEmpty() && !live.isKey(key)) {
             differ(
                     side,
                     name,
@@ -117,8 +123,8 @@ public final class SchemaCheck {
     }
 
     private void checkTypes(TableMetadata hot) {
-        List<Field<?>> typed = new ArrayList<>(pair.ages());
-        typed.addAll(pair.key());
+        List<Field<?>> typed = new ArrayList<>(told.ages());
+        typed.addAll(told.key());
         for (Field<?> field : typed) {
             TableMetadata.Column column = hot.columns().get(field.getName());
             String type = PgType.name(field.getDataType());
@@ -170,7 +176,7 @@ public final class SchemaCheck {
         }
         String refusal = source.published()
                 ? LedgerCheck.refusal(
-                        tx, false, "delete from only {0} where false", TableName.qualified(direction.source(pair)))
+                        tx, "delete from only {0} where false", TableName.qualified(direction.source(told)))
                 : null;
         if (refusal != null) {
             differ(

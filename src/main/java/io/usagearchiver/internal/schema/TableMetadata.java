@@ -60,9 +60,10 @@ public record TableMetadata(
      *
      * @param plain whether it forbids two rows with one key at any time: valid, immediate, not partial, by the types' own
      *     equality
+     * @param primary whether it is the primary key's
      * @param columns of its key
      */
-    record Index(boolean plain, List<String> columns) {}
+    record Index(boolean plain, boolean primary, List<String> columns) {}
 
     /**
      * A trigger.
@@ -128,7 +129,8 @@ public record TableMetadata(
                 kind(table[2], table[3], those(facts, "child").findAny().isPresent()),
                 columns,
                 those(facts, "index")
-                        .map(fact -> new Index(isTrue(fact[1]), columns(fact[7], Integer.parseInt(fact[6]), facts)))
+                        .map(fact -> new Index(
+                                isTrue(fact[1]), isTrue(fact[3]), columns(fact[7], Integer.parseInt(fact[6]), facts)))
                         .toList(),
                 isTrue(table[4]),
                 those(facts, "trigger")

@@ -19,7 +19,7 @@ class ReportTest {
 
     @Test
     void a_result_is_written_for_people() {
-        assertThat(SweepReport.text(result(StopReason.DRAINED, List.of("a", "b"))))
+        assertThat(SweepReport.text(result(StopReason.DRAINED, List.of("a", "b")), null))
                 .isEqualTo("""
                         Sweep 7 of public.t: DRAINED, no expired row is left but those kept back
                           cutoff            2025-03-09 02:30 UTC
@@ -31,7 +31,7 @@ class ReportTest {
 
     @Test
     void a_result_is_written_for_programs() {
-        assertThat(SweepReport.json(result(StopReason.TIME_BUDGET, List.of("a\"b", "c\\d\n"))))
+        assertThat(SweepReport.json(result(StopReason.TIME_BUDGET, List.of("a\"b", "c\\d\n")), null))
                 .isEqualTo("{\"sweepId\":7,\"table\":\"public.t\",\"cutoff\":\"2025-03-09T02:30:00Z\","
                         + "\"stopReason\":\"TIME_BUDGET\",\"rowsMoved\":1234567,\"rowsAlreadyArchived\":1,"
                         + "\"rowsInConflict\":3,\"rowsRejected\":2,\"batches\":1235,\"elapsedMillis\":61728,"
@@ -41,7 +41,8 @@ class ReportTest {
     @ParameterizedTest
     @EnumSource
     void every_stop_reason_is_explained(StopReason reason) {
-        assertThat(SweepReport.text(result(reason, List.of()))).containsPattern(": " + reason + ", [a-zA-Z, ]{15,}\\R");
+        assertThat(SweepReport.text(result(reason, List.of()), null))
+                .containsPattern(": " + reason + ", [a-zA-Z, ]{15,}\\R");
     }
 
     @Test

@@ -28,7 +28,7 @@ class ProgressLogTest {
     @Test
     void a_line_is_logged_at_most_once_a_minute() {
         try (CapturedLog log = new CapturedLog()) {
-            ProgressLog progress = new ProgressLog(Direction.ARCHIVE);
+            ProgressLog progress = new ProgressLog(Direction.ARCHIVE, null);
             progress.sweepStarted(progress(0, 0, 400_000L));
             progress.batchCommitted(progress(1_000, 59_999, 400_000L));
             progress.batchCommitted(progress(100_000, 60_000, 400_000L));
