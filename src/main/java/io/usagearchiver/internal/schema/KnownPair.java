@@ -10,6 +10,6 @@ final class KnownPair {
     /** What a transaction has to do with a pair before it looks at its columns. */
     static ArchivePair<?> of(DSLContext tx, ArchivePair<?> pair) {
         SqlNames.unambiguous(tx);
-        return pair;
+        return LivePair.read(tx, pair);
     }
 }
