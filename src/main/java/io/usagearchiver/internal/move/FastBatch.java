@@ -6,6 +6,7 @@ import io.usagearchiver.internal.ledger.BatchCount;
 import io.usagearchiver.internal.ledger.BatchResult;
 import io.usagearchiver.internal.ledger.LedgerRow;
 import io.usagearchiver.internal.postgres.SqlState;
+import io.usagearchiver.internal.postgres.OwnRows;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.Slice;
 import io.usagearchiver.internal.schema.Direction;
@@ -99,7 +100,7 @@ final class FastBatch {
     private Select<?> statement(Condition wanted) {
         List<Field<Object>> columns = schema.columns(source);
         CommonTableExpression<?> moved = DSL.name("moved")
-                .as(DSL.deleteFrom(TableName.only(source)).where(wanted).returningResult(columns));
+                .as(DSL.deleteFrom(OwnRows.of(source)).where(wanted).returningResult(columns));
         CommonTableExpression<?> copied = DSL.name("copied")
                 .as(DSL.insertInto(target)
                         .columns(schema.columns(target))
@@ -146,6 +147,10 @@ final class FastBatch {
             count.requireAsBefore(tx);
         } else {
             count.require(tx, row.get(FINGERPRINT, String.class));
+            if (OwnRows.areInPartitions(tx.configuration(), target)) {
+                // A partition is locked only with its first row, when the statement has begun to see the catalog.
+                count.requireAsBefore(tx);
+            }
         }
         return new BatchResult(inserted, 0, List.of(), Map.of());
     }

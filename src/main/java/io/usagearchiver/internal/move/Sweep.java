@@ -9,6 +9,7 @@ import io.usagearchiver.internal.ledger.LedgerRow;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.CandidateQueries;
 import io.usagearchiver.internal.rows.CandidateQuery;
+import io.usagearchiver.internal.rows.PartitionsNeeded;
 import io.usagearchiver.internal.schema.Direction;
 import io.usagearchiver.internal.schema.KeySequence;
 import io.usagearchiver.internal.schema.PairSchema;
@@ -55,6 +56,8 @@ public record Sweep(ArchivePair<?> pair) implements Move {
 
     @Override
     public List<CandidateQuery> rows(DSLContext tx, LedgerRow ledger, PairSchema shape) {
+        PartitionsNeeded.warnings(tx, pair, ledger.cutoff())
+                .forEach(warning -> log.warn("{}: {}", TableName.name(pair.hot()), warning));
         return CandidateQueries.expired(
                         pair, ledger.cutoff(), ActiveHolds.toHonour(tx, pair, () -> ledger.readHolds(tx, shape)))
                 .stream()

@@ -1,6 +1,7 @@
 package io.usagearchiver.internal.rows;
 
 import io.usagearchiver.ArchivePair;
+import io.usagearchiver.internal.postgres.OwnRows;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.LiveKey.Comparison;
 import java.util.ArrayList;
@@ -10,6 +11,7 @@ import java.util.stream.IntStream;
 import org.jooq.Condition;
 import org.jooq.Context;
 import org.jooq.Field;
+import org.jooq.QueryPart;
 import org.jooq.Select;
 import org.jooq.Table;
 import org.jooq.impl.CustomCondition;
@@ -173,14 +175,7 @@ public final class KeyColumns {
 
     /** That the key is one of {@code keys}. */
     public Condition among(Collection<String> keys) {
-        // No index serves an array of rows. So each is looked up by its index, and the table is read by what was found
-        // there. OFFSET 0 keeps the planner from turning the lookups into a join that reads a whole index.
-        Condition lookedUp = DSL.condition(
-                "{0}.ctid = any(array(select found_row.ctid from unnest({1}) as wanted_key (value)"
-                        + " cross join lateral (select {0}.ctid from only {0} where {2} offset 0) as found_row))",
-                TableName.qualified(table),
-                array(keys),
-                equal(values(DSL.field("wanted_key.value", SQLDataType.VARCHAR))));
+        Condition lookedUp = lookedUp(array(keys));
         if (columns.size() > 1) {
             return lookedUp;
         }
@@ -202,10 +197,34 @@ public final class KeyColumns {
         });
     }
 
+    /**
+     * No index serves an array of rows. So each is looked up by its index, and the table is read by what was found there. OFFSET 0
+     * keeps the planner from turning the lookups into a join that reads a whole index. Partitions have rows of the same {@code
+     * ctid}, so there it is looked at once more whether those that were read so are those that were found; IS TRUE keeps that
+     * from becoming a join as well.
+     */
+    private Condition lookedUp(Field<String[]> keys) {
+        String found = " from unnest({1}) as wanted_key (value)"
+                + " cross join lateral (select {0}.tableoid, {0}.ctid from {3} where {2} offset 0) as found_row";
+        String read = "{0}.ctid = any(array(select found_row.ctid" + found + "))";
+        String ofPartition =
+                "(({0}.tableoid, {0}.ctid) in (select found_row.tableoid, found_row.ctid" + found + ")) is true";
+        QueryPart[] parts = {
+            TableName.qualified(table),
+            keys,
+            equal(values(DSL.field("wanted_key.value", SQLDataType.VARCHAR))),
+            OwnRows.of(table)
+        };
+        return CustomCondition.of(context -> context.visit(
+                OwnRows.areInPartitions(context.configuration(), table)
+                        ? DSL.condition(read, parts).and(DSL.condition(ofPartition, parts))
+                        : DSL.condition(read, parts)));
+    }
+
     /** That the other table of the pair holds the key, where it is one of {@code keys}. */
     public Condition heldBy(KeyColumns other, Collection<String> keys) {
         Select<?> held =
-                DSL.select(other.columns).from(TableName.only(other.table)).where(other.among(keys));
+                DSL.select(other.columns).from(OwnRows.of(other.table)).where(other.among(keys));
         return CustomCondition.of(context -> {
             List<String> equals = live(context).operators(Comparison.EQUAL).stream()
                     .distinct()
@@ -217,7 +236,7 @@ public final class KeyColumns {
                             : DSL.condition(
                                     "exists ({0})",
                                     DSL.selectOne()
-                                            .from(TableName.only(other.table))
+                                            .from(OwnRows.of(other.table))
                                             .where(other.among(keys))
                                             .and(equal(other.columns))));
         });

@@ -2,6 +2,7 @@ package io.usagearchiver.internal.schema;
 
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.internal.postgres.Jooq;
+import io.usagearchiver.internal.postgres.OwnRows;
 import io.usagearchiver.internal.postgres.TableName;
 import java.util.ArrayList;
 import java.util.List;
@@ -73,7 +74,7 @@ final class ConditionCheck {
                 .get(0, Boolean.class);
         String refusal = readable
                 ? LedgerCheck.refusal(
-                        tx, true, "select from only {0} where {1}", TableName.qualified(pair.hot()), pair.condition())
+                        tx, true, "select from {0} where {1}", OwnRows.of(pair.hot()), pair.condition())
                 : null;
         if (refusal != null) {
             differences.add("cannot be asked for the pair's condition: " + refusal);

@@ -2,11 +2,13 @@ package io.usagearchiver.internal.schema;
 
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.SchemaDriftException;
+import io.usagearchiver.internal.postgres.OwnRows;
 import io.usagearchiver.internal.postgres.PgType;
 import io.usagearchiver.internal.postgres.SqlFiles;
 import io.usagearchiver.internal.postgres.TableName;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Table;
@@ -94,8 +96,9 @@ public final class SchemaCheck {
             return;
         }
         if (live.kind() != null) {
-            differ(side, name, "is " + live.kind() + TableMetadata.ORDINARY);
+            differ(side, name, "is " + live.kind() + TableMetadata.PERMANENT);
         }
+        new PartitionCheck(live).ofKind().forEach(difference -> differ(side, name, difference));
         for (Field<?> column : table.fields()) {
             if (!live.columns().containsKey(column.getName())) {
                 differ(
@@ -109,7 +112,11 @@ public final class SchemaCheck {
             differ(
                     side,
                     name,
-                    "has no primary key or full unique index on exactly " + String.join(", ", key) + ", not null");
+                    "has no primary key or full unique index on exactly " + String.join(", ", key) + ", not null"
+                            + (live.isPartitioned()
+                                    ? "; that of a table that is partitioned by " + live.partitionedBy()
+                                            + " has these columns, too, and so must the pair's key"
+                                    : ""));
         }
         if (live.rowSecurity()) {
             differ(side, name, TableMetadata.ROW_SECURITY);
@@ -151,26 +158,14 @@ public final class SchemaCheck {
                 .filter(TableMetadata.Rule::onDelete)
                 .forEach(rule -> differ(
                         side, source.name(), "has " + rule.title() + ", which acts on DELETE; drop or disable it"));
-        for (TableMetadata.Reference reference : source.references()) {
-            String key = "is referenced by " + reference.name() + " of " + reference.table();
-            if (reference.action() != null) {
-                differ(
-                        side,
-                        source.name(),
-                        key + " on delete " + reference.action()
-                                + ": moving a row would change other rows; it must be ON DELETE NO ACTION or RESTRICT");
-            } else if (!reference.enforced()) {
-                differ(
-                        side,
-                        source.name(),
-                        key
-                                + ", which is not enforced in this session: a row that is moved would be missed there; enable"
-                                + " its triggers, or see session_replication_role");
-            }
-        }
+        source.references()
+                .forEach(reference ->
+                        harmOf(reference).ifPresent(harm -> differ(side, source.name(), harm)));
+        new PartitionCheck(source).ofSource().forEach(difference -> differ(side, source.name(), difference));
+        // Nothing is at this place, but PostgreSQL does not know that, and looks at each partition.
         String refusal = source.published()
                 ? LedgerCheck.refusal(
-                        tx, false, "delete from only {0} where false", TableName.qualified(direction.source(pair)))
+                        tx, false, "delete from {0} where ctid = '(0,0)'", OwnRows.of(direction.source(pair)))
                 : null;
         if (refusal != null) {
             differ(
@@ -179,6 +174,20 @@ public final class SchemaCheck {
                     "publishes deletes, which PostgreSQL refuses: " + refusal
                             + "; see its replica identity, and the row filter and column list of its publications");
         }
+    }
+
+    /** What a foreign key that refers to a row would do when this is moved, or not do. */
+    static Optional<String> harmOf(TableMetadata.Reference reference) {
+        String key = "is referenced by " + reference.name() + " of " + reference.table();
+        if (reference.action() != null) {
+            return Optional.of(key + " on delete " + reference.action()
+                    + ": moving a row would change other rows; it must be ON DELETE NO ACTION or RESTRICT");
+        }
+        return reference.enforced()
+                ? Optional.empty()
+                : Optional.of(key
+                        + ", which is not enforced in this session: a row that is moved would be missed there; enable"
+                        + " its triggers, or see session_replication_role");
     }
 
     private void checkTarget(TableMetadata target) {
@@ -207,6 +216,9 @@ public final class SchemaCheck {
                                 + (direction == Direction.RESTORE
                                         ? ""
                                         : "; DROP EXPRESSION, or SET GENERATED BY DEFAULT where it is an identity")));
+        new PartitionCheck(target)
+                .ofTarget(tx, direction.target(pair))
+                .forEach(difference -> differ(side, target.name(), difference));
     }
 
     private void differ(String side, String table, String difference) {
