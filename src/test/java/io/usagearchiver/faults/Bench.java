@@ -29,12 +29,34 @@ final class Bench implements AutoCloseable {
      * @param settings of the archiver, by the names of the plugin's properties
      */
     Bench(FaultServer server, long seed, int rows, int nodes, Map<String, String> settings) throws SQLException {
+        this(server, seed, rows, nodes, settings, false);
+    }
+
+    /** The same, of tables that may be partitioned. */
+    Bench(FaultServer server, long seed, int rows, int nodes, Map<String, String> settings, boolean inPartitions)
+            throws SQLException {
         this.server = server;
         server.recreateDatabase();
+        if (inPartitions) {
+            server.execute(partitioned(Usage.HOT, "RANGE (id)", "FROM (MINVALUE) TO (500)", "FROM (500) TO (1500)")
+                    + partitioned(Usage.ARCHIVE, "HASH (id)", "WITH (MODULUS 2, REMAINDER 0)", "WITH (MODULUS 2, REMAINDER 1)")
+                    + " CREATE TABLE hot_rest PARTITION OF " + Usage.HOT + " DEFAULT");
+        }
         writers = new Writers(server::connect, history, seed, WRITERS);
         writers.load(rows);
         cluster = new Cluster(server, nodes, settings);
         writers.start();
+    }
+
+    /** Both have the same columns, defaults, indexes and rights, and no row. */
+    private static String partitioned(String table, String by, String first, String second) {
+        return "ALTER TABLE TAB RENAME TO TAB_whole; CREATE TABLE TAB (LIKE TAB_whole INCLUDING DEFAULTS, PRIMARY KEY (id))"
+                        .replace("TAB", table)
+                + " PARTITION BY " + by
+                + "; CREATE INDEX ON TAB (completed_at); CREATE INDEX ON TAB (created_at); GRANT ALL ON TAB TO PUBLIC;"
+                        .replace("TAB", table)
+                + " CREATE TABLE TAB_1 PARTITION OF TAB FOR VALUES ".replace("TAB", table) + first + ";"
+                + " CREATE TABLE TAB_2 PARTITION OF TAB FOR VALUES ".replace("TAB", table) + second + ";";
     }
 
     /** Stops the writers, waits until no expired row is left, and asserts that nothing was lost, doubled or changed. */
