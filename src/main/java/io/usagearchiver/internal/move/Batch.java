@@ -68,7 +68,7 @@ final class Batch {
         this.onlyTarget = OwnRows.of(target);
         this.sourceKey = KeyColumns.of(source, pair);
         this.targetKey = KeyColumns.of(target, pair);
-        this.places = new RowPlaces(source);
+        this.places = new RowPlaces(source, sourceKey);
         this.shape = shape;
         this.count = new BatchCount(ledger, shape);
     }
@@ -86,7 +86,7 @@ final class Batch {
         Locked locked = lock(tx, branch, candidates);
         List<String> copied = locked.absent();
         List<String> present = new ArrayList<>(locked.present());
-        if (!copied.isEmpty() && !copy(tx, copied, candidates.size() == 1)) {
+        if (!copied.isEmpty() && !copy(tx, copied, candidates)) {
             copied = List.of();
             present.addAll(candidates);
         }
@@ -95,7 +95,7 @@ final class Batch {
         List<String> rows = new ArrayList<>(copied);
         rows.addAll(proven.values());
         if (!rows.isEmpty()) {
-            requireAll("deleted", tx.deleteFrom(onlySource).where(places.among(rows)).execute(), rows.size());
+            requireAll("deleted", tx.deleteFrom(onlySource).where(places.among(rows, candidates)).execute(), rows.size());
         }
         BatchResult moved = new BatchResult(copied.size(), proven.size(), present, Map.of());
         if (moved.isEmpty()) {
@@ -153,13 +153,14 @@ final class Batch {
      * <p>Without ON CONFLICT, for which PostgreSQL seeks each key once more and writes a second WAL record for each row. A
      * single row has it: that is where halving a batch ends which another session gets in the way of each time.
      *
+     * @param keys those of all rows of the batch
      * @return false if it is a single row, and the target holds it by now
      */
-    private boolean copy(DSLContext tx, List<String> rows, boolean single) {
+    private boolean copy(DSLContext tx, List<String> rows, List<String> keys) {
         InsertOnDuplicateStep<?> insert = tx.insertInto(target)
                 .columns(shape.columns(target))
-                .select(tx.select(shape.columns(source)).from(onlySource).where(places.among(rows)));
-        if (single) {
+                .select(tx.select(shape.columns(source)).from(onlySource).where(places.among(rows, keys)));
+        if (keys.size() == 1) {
             return insert.onConflict(targetKey.columns()).doNothing().execute() == 1;
         }
         requireAll("copied", insert.execute(), rows.size());

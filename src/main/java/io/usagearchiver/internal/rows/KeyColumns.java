@@ -1,6 +1,7 @@
 package io.usagearchiver.internal.rows;
 
 import io.usagearchiver.ArchivePair;
+import io.usagearchiver.internal.postgres.NaiveUtc;
 import io.usagearchiver.internal.postgres.OwnRows;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.LiveKey.Comparison;
@@ -217,8 +218,29 @@ public final class KeyColumns {
         };
         return CustomCondition.of(context -> context.visit(
                 OwnRows.areInPartitions(context.configuration(), table)
-                        ? DSL.condition(read, parts).and(DSL.condition(ofPartition, parts))
+                        ? DSL.condition(read, parts)
+                                .and(DSL.condition(ofPartition, parts))
+                                .and(within(keys))
                         : DSL.condition(read, parts)));
+    }
+
+    /**
+     * That what a key has of moments is between the least and the greatest of some keys: no more than that it may be one of them,
+     * but PostgreSQL leaves out partitions by it.
+     */
+    Condition within(Field<String[]> keys) {
+        List<Condition> bounds = new ArrayList<>();
+        for (Field<?> column : columns) {
+            if (NaiveUtc.kind(column.getDataType()) != NaiveUtc.Kind.OTHER) {
+                Field<?> value = values(DSL.field("bound_key.value", SQLDataType.VARCHAR))
+                        .get(columns.indexOf(column));
+                bounds.add(DSL.condition(
+                        "{0} between (select min({1}) from unnest({2}) as bound_key (value))"
+                                + " and (select max({1}) from unnest({2}) as bound_key (value))",
+                        column, value, keys));
+            }
+        }
+        return DSL.and(bounds);
     }
 
     /** That the other table of the pair holds the key, where it is one of {@code keys}. */

@@ -17,11 +17,13 @@ import org.jooq.impl.SQLDataType;
  */
 public final class RowPlaces {
     private final Table<?> table;
+    private final KeyColumns key;
     private final Name ctid;
     private final Name partition;
 
-    public RowPlaces(Table<?> table) {
+    public RowPlaces(Table<?> table, KeyColumns key) {
         this.table = table;
+        this.key = key;
         this.ctid = TableName.qualified(table).append("ctid");
         this.partition = TableName.qualified(table).append("tableoid");
     }
@@ -37,8 +39,12 @@ public final class RowPlaces {
                                 : DSL.field(ctid).cast(SQLDataType.VARCHAR)));
     }
 
-    /** That a row is at one of some places. */
-    public Condition among(List<String> places) {
+    /**
+     * That a row is at one of some places.
+     *
+     * @param keys of the rows there, at least: what PostgreSQL can leave out partitions by
+     */
+    public Condition among(List<String> places, List<String> keys) {
         List<String> ctids =
                 places.stream().map(place -> place.substring(place.indexOf('('))).toList();
         Condition there = DSL.condition("{0} = any (cast({1} as tid[]))", ctid, KeyColumns.array(ctids));
@@ -48,7 +54,7 @@ public final class RowPlaces {
         List<String> partitions = places.stream()
                 .map(place -> place.substring(0, place.indexOf('(')))
                 .toList();
-        return there.and(DSL.condition(
+        return there.and(key.within(KeyColumns.array(keys))).and(DSL.condition(
                 "(({0}, {1}) in (select * from unnest(cast({2} as oid[]), cast({3} as tid[])))) is true",
                 partition, ctid, KeyColumns.array(partitions), KeyColumns.array(ctids)));
     }
