@@ -177,7 +177,7 @@ class PartitionedTablesTest {
     void a_page_comes_from_one_partition_after_another_and_is_sorted_nowhere() throws SQLException {
         Set<String> pages = Collections.synchronizedSet(new LinkedHashSet<>());
         ConnectionSource recorded = new TappedConnections(db.archiver(), (sql, connection) -> {
-            if (sql.contains(" order by ") && sql.contains("\"call\"")) {
+            if (sql.contains(" order by ") && sql.contains("\"call\"") && !sql.contains("sampled_")) {
                 pages.add(sql);
             }
         });
@@ -263,18 +263,13 @@ class PartitionedTablesTest {
         db.execute("CREATE TABLE call_young PARTITION OF call DEFAULT; DROP TABLE call_archive_2020_02;"
                 + " INSERT INTO call SELECT 1000 + i, now() at time zone 'UTC' - i * interval '14 days'"
                 + " FROM generate_series(0, 29) i");
-        LocalDateTime cutoff = plan().cutoff();
-        List<String> months = IntStream.rangeClosed(0, 1)
-                .mapToObj(month -> YearMonth.from(cutoff).plusMonths(month).toString())
-                .toList();
+        List<String> months = db.strings("SELECT DISTINCT to_char(at, 'YYYY-MM') FROM call WHERE id > 1000"
+                + " AND at < now() at time zone 'UTC' - interval '12 months' ORDER BY 1");
 
-        assertThat(plan().warnings().stream()
-                        .filter(warning -> warning.startsWith("public.call_archive has no partition for rows of 2020-02, ")))
-                .singleElement()
-                .asString()
-                .endsWith(": a sweep leaves them hot, rejected; CREATE TABLE … PARTITION OF public.call_archive …")
-                .contains(months.get(0))
-                .doesNotContain(YearMonth.from(cutoff).plusMonths(2).toString());
+        assertThat(months).hasSizeBetween(2, 3);
+        assertThat(plan().warnings())
+                .containsOnlyOnce("public.call_archive has no partition for rows of 2020-02, " + String.join(", ", months)
+                        + ": a sweep leaves them hot, rejected; CREATE TABLE … PARTITION OF public.call_archive …");
     }
 
     @Test
