@@ -76,7 +76,11 @@ public record BatchCount(LedgerRow ledger, PairSchema schema) {
      * @throws RuntimeException as {@link #add} does
      */
     public void requireNow(DSLContext tx, @Nullable String counted) {
-        require(tx, counted == null ? null : tx.select(ledger.liveFingerprint()).fetchSingle().value1());
+        require(
+                tx,
+                counted == null
+                        ? null
+                        : tx.select(ledger.liveFingerprint()).fetchSingle().value1());
     }
 
     /** Sees the same without counting anything, since there is nothing: but for the holds. */
