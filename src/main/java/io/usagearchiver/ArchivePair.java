@@ -36,7 +36,8 @@ import org.jspecify.annotations.Nullable;
  * All other columns may have any type, and there may be any number of them; they never leave the server.
  *
  * <p>What the live tables have to be like is checked against the database at each sweep, and refused with all that is wrong:
- * see {@link SchemaDriftException}. So are, for now, partitioned tables. A column of the archive that is generated, or an
+ * see {@link SchemaDriftException}. Either of them may be partitioned, by columns that are then among those of the key, and a row
+ * for which there is no partition stays where it is. A column of the archive that is generated, or an
  * identity, {@code ALWAYS} takes no copy: make it a plain one there. Such a column of the hot table keeps rows from being
  * restored, not from being archived.
  *

@@ -3,6 +3,7 @@ package io.usagearchiver;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagearchiver.testing.TestDatabase;
+import java.util.regex.Matcher;
 import java.util.stream.Collectors;
 import org.jooq.SQLDialect;
 import org.jooq.Table;
@@ -15,8 +16,26 @@ import org.jooq.impl.DSL;
  * @param pair the same, or told by names alone
  * @param columns as for CREATE TABLE; in braces what only the hot table's columns are GENERATED as
  * @param rows the rest of an INSERT; those to be archived are older than 2022 and meet the pair's condition
+ * @param hotPartitions what follows the hot table's columns, and statements that make its partitions, where TABLE_ is its name
+ *     and PART(1) and so on are theirs; empty for an ordinary table
+ * @param archivePartitions the same of the archive
  */
-record AnyPair(String what, ArchivePair<?> declared, ArchivePair<?> pair, String columns, String rows) {
+record AnyPair(
+        String what,
+        ArchivePair<?> declared,
+        ArchivePair<?> pair,
+        String columns,
+        String rows,
+        String hotPartitions,
+        String archivePartitions) {
+    AnyPair(String what, ArchivePair<?> declared, ArchivePair<?> pair, String columns, String rows) {
+        this(what, declared, pair, columns, rows, "", "");
+    }
+
+    AnyPair partitioned(String hot, String archive) {
+        return new AnyPair(what + ", in partitions", declared, pair, columns, rows, hot, archive);
+    }
+
     private static final String CUTOFF = "2022-01-01";
 
     /** A schema, of types whose operators no search path finds. */
@@ -76,8 +95,10 @@ record AnyPair(String what, ArchivePair<?> declared, ArchivePair<?> pair, String
             db.execute("CREATE SCHEMA IF NOT EXISTS " + schema + "; GRANT USAGE ON SCHEMA " + schema + " TO "
                     + TestDatabase.ARCHIVER + ", " + TestDatabase.RESTORER + "; DROP TABLE IF EXISTS " + name(table));
         }
-        db.execute("CREATE TABLE " + hot() + " (" + columns.replaceAll("\\{([^}]*)}", "GENERATED $1") + ")");
-        db.execute("CREATE TABLE " + archive() + " (" + columns.replaceAll("\\{[^}]*}", "") + ")");
+        db.execute("CREATE TABLE " + hot() + " (" + columns.replaceAll("\\{([^}]*)}", "GENERATED $1") + ")"
+                + named(hotPartitions, pair.hot()));
+        db.execute("CREATE TABLE " + archive() + " (" + columns.replaceAll("\\{[^}]*}", "") + ")"
+                + named(archivePartitions, pair.archive()));
         for (String table : new String[] {hot(), archive()}) {
             declared.ages().forEach(age -> db.execute("CREATE INDEX ON " + table + " (" + quoted(age.getName()) + ")"));
         }
@@ -95,8 +116,15 @@ record AnyPair(String what, ArchivePair<?> declared, ArchivePair<?> pair, String
     void archiveTwins(TestDatabase db) {
         db.execute("INSERT INTO " + archive() + " SELECT * FROM original WHERE " + expired());
         if (changeable()) {
-            db.execute("UPDATE " + archive() + " SET " + lastColumn(db) + " = NULL WHERE ctid = '(0,1)'");
+            db.execute("UPDATE " + archive() + " SET " + lastColumn(db) + " = NULL WHERE (tableoid, ctid) ="
+                    + " (SELECT tableoid, ctid FROM " + archive() + " WHERE ctid = '(0,1)' ORDER BY tableoid LIMIT 1)");
         }
+    }
+
+    private static String named(String sql, Table<?> table) {
+        String schema = quoted(table.getSchema().getName());
+        return sql.replaceAll("PART\\((\\d+)\\)", Matcher.quoteReplacement(schema) + ".\"" + table.getName() + "_$1\"")
+                .replace("TABLE_", name(table));
     }
 
     /** Whether there is a column that may differ between a row and its twin, and be null. */

@@ -10,6 +10,7 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.usagearchiver.internal.jdbc.TransactionLimits;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.metrics.SweepMetrics;
+import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.UsageRows;
@@ -83,7 +84,60 @@ class AnyPairTest {
                 keyOfSeveralSchemas(),
                 compositeKey(),
                 arrayKey(),
-                keyWithAnArray());
+                keyWithAnArray(),
+                partitionsByAge(),
+                hashedIntoPartitions(),
+                bigintIdentity()
+                        .partitioned("", " PARTITION BY RANGE (id); CREATE TABLE PART(1) PARTITION OF TABLE_ DEFAULT"),
+                hourlyBuckets()
+                        .partitioned(
+                                " PARTITION BY LIST (meter);"
+                                        + " CREATE TABLE PART(1) PARTITION OF TABLE_ FOR VALUES IN ('m, {\"0', 'm, {\"1');"
+                                        + " CREATE TABLE PART(2) PARTITION OF TABLE_ FOR VALUES IN ('m, {\"2')",
+                                ""));
+    }
+
+    /** One of the partitions has its columns in another order, one is partitioned itself. */
+    private static AnyPair partitionsByAge() {
+        ForeignTable hot = new ForeignTable("public", "calls");
+        TableField<Record, Integer> id = hot.column("id", SQLDataType.INTEGER);
+        TableField<Record, OffsetDateTime> at = hot.column("at", SQLDataType.TIMESTAMPWITHTIMEZONE);
+        String partitions = " PARTITION BY RANGE (at);"
+                + " CREATE TABLE PART(1) PARTITION OF TABLE_ FOR VALUES FROM (MINVALUE) TO ('2021-03-14 02:00+00');"
+                + " CREATE TABLE PART(2) (note text, at timestamptz NOT NULL, gone int, third text, id int NOT NULL,"
+                + " second text); ALTER TABLE PART(2) DROP gone;"
+                + " ALTER TABLE TABLE_ ATTACH PARTITION PART(2) FOR VALUES FROM ('2021-03-14 02:00+00') TO ('2021-03-14 04:00+00');"
+                + " CREATE TABLE PART(3) PARTITION OF TABLE_ FOR VALUES FROM ('2021-03-14 04:00+00') TO (MAXVALUE)"
+                + " PARTITION BY HASH (id);"
+                + " CREATE TABLE PART(4) PARTITION OF PART(3) FOR VALUES WITH (MODULUS 2, REMAINDER 0);"
+                + " CREATE TABLE PART(5) PARTITION OF PART(3) FOR VALUES WITH (MODULUS 2, REMAINDER 1)";
+        return new AnyPair(
+                        "int and timestamptz, the age",
+                        ArchivePair.of(hot, hot.twin("public", "calls_archive"), List.of(id, at), at),
+                        "id int, at timestamptz, note text, second text, third text, PRIMARY KEY (at, id)",
+                        "SELECT i % 5, timezone('UTC', " + AGE + "), 'note ' || i, 'second ' || i, 'third ' || i"
+                                + " FROM generate_series(1, 43) i")
+                .partitioned(partitions, partitions);
+    }
+
+    private static AnyPair hashedIntoPartitions() {
+        ForeignTable hot = new ForeignTable("public", "tasks");
+        TableField<Record, String> id = hot.column("id", SQLDataType.CLOB);
+        TableField<Record, LocalDateTime> ended = hot.column("ended", SQLDataType.LOCALDATETIME);
+        TableField<Record, LocalDateTime> begun = hot.column("begun", SQLDataType.LOCALDATETIME);
+        String partitions = " PARTITION BY HASH (id);"
+                + " CREATE TABLE PART(1) PARTITION OF TABLE_ FOR VALUES WITH (MODULUS 3, REMAINDER 0);"
+                + " CREATE TABLE PART(2) PARTITION OF TABLE_ FOR VALUES WITH (MODULUS 3, REMAINDER 1);"
+                + " CREATE TABLE PART(3) PARTITION OF TABLE_ FOR VALUES WITH (MODULUS 3, REMAINDER 2)";
+        return new AnyPair(
+                        "text, two ages",
+                        ArchivePair.of(hot, hot.twin("public", "tasks_archive"), id, ended, begun),
+                        "id text PRIMARY KEY, ended timestamp, begun timestamp, note text",
+                        "SELECT 'task ' || i, CASE WHEN i % 3 <> 0 OR i = 43 THEN a END,"
+                                + " CASE WHEN i % 3 = 0 THEN a ELSE '1999-01-01' END, 'note'"
+                                + " FROM (SELECT i, CASE WHEN i = 1 THEN '-infinity' ELSE " + AGE + " END AS a"
+                                + " FROM generate_series(1, 43) i) s")
+                .partitioned(partitions, partitions);
     }
 
     private static AnyPair bigintIdentity() {
@@ -341,6 +395,32 @@ class AnyPairTest {
 
     private static DataType<Object> typeOfOthers(String name) {
         return DefaultDataType.getDefaultDataType(AnyPair.EXTENSIONS + ".\"" + name + "\"");
+    }
+
+    @ParameterizedTest
+    @MethodSource("pairs")
+    void the_rows_of_a_pair_move_as_they_are_and_back_by_separate_statements_too(AnyPair any) {
+        any.create(db);
+        try (SlowPath slow = new SlowPath()) {
+            ArchiveSettings settings = ArchiveSettings.defaults().withBatchSize(7);
+            assertThat(Archiver.builder(any.pair(), db.archiver())
+                            .settings(settings)
+                            .build()
+                            .sweep()
+                            .rowsMoved())
+                    .isEqualTo(40);
+            any.assertMoved(db);
+            if (!any.generated()) {
+                Archiver restorer = Archiver.builder(any.pair(), db.restorer())
+                        .settings(settings)
+                        .build();
+                assertThat(restorer.restore(RowFilter.ages(null, FOREVER), null, "audit", new StopSignal())
+                                .counts()
+                                .rowsMoved())
+                        .isEqualTo(40);
+                any.assertAllHot(db);
+            }
+        }
     }
 
     @ParameterizedTest

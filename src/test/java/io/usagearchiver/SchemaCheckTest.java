@@ -15,6 +15,7 @@ import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.jooq.Name;
 import org.jooq.TableField;
 import org.jooq.impl.CustomTable;
@@ -75,12 +76,11 @@ class SchemaCheckTest {
             CREATE TABLE child () INHERITS (ARC) | archive public.ARC is a table with inheritance children
             """)
     void a_table_that_is_not_permanent_or_has_children_is_refused(String change, String difference) {
-        assertRefused(change, difference + "; it must be a permanent ordinary table");
+        assertRefused(change, difference + "; it must be a permanent table, ordinary or partitioned");
     }
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
-            CREATE TABLE {0} (LIKE plain INCLUDING ALL) PARTITION BY RANGE (id) | a partitioned table
             CREATE VIEW {0} AS TABLE plain | a view
             CREATE MATERIALIZED VIEW {0} AS TABLE plain | a materialized view
             CREATE FOREIGN DATA WRAPPER far; CREATE SERVER far FOREIGN DATA WRAPPER far; CREATE FOREIGN TABLE {0} (id int) SERVER far | a foreign table
@@ -91,9 +91,10 @@ class SchemaCheckTest {
             db.execute("ALTER TABLE " + table + " RENAME TO plain");
             db.execute(create.replace("{0}", table));
 
-            assertThat(differences()).contains(named(side) + " is " + kind + "; it must be a permanent ordinary table");
+            assertThat(differences())
+                    .contains(named(side) + " is " + kind + "; it must be a permanent table, ordinary or partitioned");
 
-            db.execute("DROP " + (kind.equals("a partitioned table") ? "table" : kind.substring(2)) + " " + table
+            db.execute("DROP " + kind.substring(2) + " " + table
                     + "; DROP SERVER IF EXISTS far; DROP FOREIGN DATA WRAPPER IF EXISTS far");
             db.execute("ALTER TABLE plain RENAME TO " + table);
         }
@@ -117,8 +118,8 @@ class SchemaCheckTest {
         };
         assertThat(differences(Archiver.builder(pair, withTemporaryTables).build()))
                 .hasSize(2)
-                .allMatch(difference ->
-                        difference.matches("\\w+ pg_temp.\\w+ is temporary; it must be a permanent ordinary table"));
+                .allMatch(difference -> difference.matches(
+                        "\\w+ pg_temp.\\w+ is temporary; it must be a permanent table, ordinary or partitioned"));
     }
 
     @ParameterizedTest
@@ -349,6 +350,7 @@ class SchemaCheckTest {
             ALTER TABLE LEDGER SET UNLOGGED | ledger public.LEDGER is unlogged: a crash empties it; it must be a permanent ordinary table
             ALTER TABLE HOLDS SET UNLOGGED | holds public.HOLDS is unlogged: a crash empties it; it must be a permanent ordinary table
             ALTER TABLE BASELINE SET UNLOGGED | baseline public.BASELINE is unlogged: a crash empties it; it must be a permanent ordinary table
+            ALTER TABLE BASELINE RENAME TO plain; CREATE TABLE BASELINE (LIKE plain, PRIMARY KEY (table_name)) PARTITION BY LIST (table_name) | baseline public.BASELINE is a partitioned table; it must be a permanent ordinary table
             CREATE TABLE child () INHERITS (HOLDS) | holds public.HOLDS is a table with inheritance children; it must be a permanent ordinary table
             ALTER TABLE LEDGER ENABLE ROW LEVEL SECURITY | ledger public.LEDGER has row security that applies to this role: rows could be passed over unseen; disable it, or give the role BYPASSRLS
             ALTER TABLE HOLDS ENABLE ROW LEVEL SECURITY | holds public.HOLDS has row security that applies to this role: rows could be passed over unseen; disable it, or give the role BYPASSRLS
@@ -508,6 +510,154 @@ class SchemaCheckTest {
 
         assertThat(db.strings(named("TABLE before EXCEPT SELECT " + columns + " FROM ARC")))
                 .isEmpty();
+    }
+
+    /** Each into one partition hot_low or arc_low, and one partitioned itself, hot_high of hot_rest, or arc_high of arc_rest. */
+    private void partition(String table, String key) {
+        String prefix = table.toLowerCase(Locale.ROOT);
+        db.execute(named("ALTER TABLE T$ RENAME TO P$_whole; CREATE TABLE T$ (LIKE P$_whole, PRIMARY KEY (" + key
+                                + "))"
+                                + " PARTITION BY RANGE (id); CREATE INDEX ON T$ (completed_at); CREATE INDEX ON T$ (created_at);"
+                                + " CREATE TABLE P$_low PARTITION OF T$ FOR VALUES FROM (MINVALUE) TO (3);"
+                                + " CREATE TABLE P$_rest PARTITION OF T$ DEFAULT PARTITION BY RANGE (id);"
+                                + " CREATE TABLE P$_high PARTITION OF P$_rest DEFAULT; GRANT ALL ON T$ TO ")
+                        .replace("T$", named(table))
+                        .replace("P$", prefix)
+                + TestDatabase.ARCHIVER);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
+            ALTER TABLE arc_low SET UNLOGGED | archive public.ARC has partition public.arc_low, which is unlogged: a crash empties it; each must be a permanent table, ordinary or partitioned itself
+            ALTER TABLE hot_high SET UNLOGGED | hot public.HOT has partition public.hot_high, which is unlogged: a crash empties it; each must be a permanent table, ordinary or partitioned itself
+            CREATE TRIGGER t BEFORE INSERT ON arc_high FOR EACH ROW EXECUTE FUNCTION f() | archive public.ARC has partition public.arc_high with trigger t, which acts on each INSERT; drop or disable it
+            CREATE TRIGGER t AFTER INSERT ON arc_rest FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE ONLY arc_rest DISABLE TRIGGER t | archive public.ARC has partition public.arc_high with trigger t, which acts on each INSERT; drop or disable it
+            CREATE TRIGGER t AFTER INSERT ON ARC FOR EACH ROW EXECUTE FUNCTION f() | archive public.ARC has trigger t, which acts on each INSERT; drop or disable it
+            CREATE TRIGGER t AFTER INSERT ON ARC FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE ONLY ARC DISABLE TRIGGER t; ALTER TABLE arc_rest DISABLE TRIGGER t | archive public.ARC has partition public.arc_low with trigger t, which acts on each INSERT; drop or disable it
+            CREATE TRIGGER t BEFORE DELETE ON hot_low FOR EACH ROW EXECUTE FUNCTION f() | hot public.HOT has partition public.hot_low with trigger t, which acts on DELETE; drop or disable it
+            CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES hot_low ON DELETE CASCADE) | hot public.HOT has partition public.hot_low, which is referenced by c of public.bill on delete cascade: moving a row would change other rows; it must be ON DELETE NO ACTION or RESTRICT
+            CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT ON DELETE SET NULL) | hot public.HOT is referenced by c of public.bill on delete set null: moving a row would change other rows; it must be ON DELETE NO ACTION or RESTRICT
+            ALTER TABLE HOT ENABLE ROW LEVEL SECURITY | hot public.HOT has row security that applies to this role: rows could be passed over unseen; disable it, or give the role BYPASSRLS
+            """)
+    void what_could_lose_or_change_a_row_in_a_partition_is_refused(String change, String difference) {
+        partition("HOT", "id");
+        partition("ARC", "id");
+        assertAccepted();
+        assertRefused(change, difference);
+    }
+
+    @Test
+    void foreign_keys_that_one_partition_does_not_enforce_are_refused() {
+        partition("HOT", "id");
+        db.execute(named("CREATE TABLE bill (a int, CONSTRAINT c FOREIGN KEY (a) REFERENCES HOT)"));
+        assertAccepted();
+        db.execute("ALTER TABLE hot_high DISABLE TRIGGER ALL");
+
+        assertThat(differences())
+                .singleElement(as(STRING))
+                .startsWith(named("hot public.HOT has partition public.hot_high, which is referenced by "))
+                .endsWith(" of public.bill, which is not enforced in this session: a row that is moved would be missed"
+                        + " there; enable its triggers, or see session_replication_role");
+    }
+
+    @Test
+    void a_foreign_table_as_a_partition_is_refused() {
+        // With a key there can be none.
+        partition("ARC", "id");
+        db.execute(named("ALTER TABLE ARC DROP CONSTRAINT ARC_pkey1; CREATE FOREIGN DATA WRAPPER far;"
+                + " CREATE SERVER far FOREIGN DATA WRAPPER far; DROP TABLE arc_low;"
+                + " CREATE FOREIGN TABLE arc_far PARTITION OF ARC FOR VALUES FROM (MINVALUE) TO (3) SERVER far"));
+        try {
+            assertThat(differences())
+                    .contains(named(
+                            "archive public.ARC has partition public.arc_far, which is a foreign table; each must be"
+                                    + " a permanent table, ordinary or partitioned itself"));
+        } finally {
+            db.execute("DROP FOREIGN DATA WRAPPER far CASCADE");
+        }
+    }
+
+    /** Since 16, PostgreSQL refuses it itself. */
+    @Test
+    void a_partition_that_computes_what_is_inserted_is_refused() {
+        partition("ARC", "id");
+        String attach =
+                "ALTER TABLE arc_rest DETACH PARTITION arc_high; ALTER TABLE arc_high DROP operation, ADD operation"
+                        + " varchar(32) GENERATED ALWAYS AS ('x') STORED; ALTER TABLE arc_rest ATTACH PARTITION arc_high DEFAULT";
+        if (db.number("SELECT current_setting('server_version_num')::int") >= 160_000) {
+            assertThatThrownBy(() -> db.execute(attach)).hasRootCauseInstanceOf(SQLException.class);
+            return;
+        }
+        assertRefused(
+                attach,
+                "archive public.ARC has partition public.arc_high, whose column operation is generated: it takes no copy;"
+                        + " DROP EXPRESSION");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"hot public.HOT", "archive public.ARC"})
+    void a_key_that_lacks_what_the_table_is_partitioned_by_is_refused_with_that(String side) {
+        partition(side.split("\\.")[1], "id, model_name");
+
+        assertThat(differences())
+                .containsExactly(
+                        named(
+                                side + " has no primary key or full unique index on exactly id, not null; that of a"
+                                        + " table that is partitioned by RANGE (id) has these columns, too, and so must the pair's key"));
+    }
+
+    @Test
+    void a_key_that_not_every_partition_has_is_refused() {
+        partition("ARC", "id, model_name");
+        db.execute(named("CREATE UNIQUE INDEX ON ONLY ARC (id)"));
+        assertThat(differences()).hasSize(1);
+        db.execute(named("CREATE UNIQUE INDEX ON ARC (id)"));
+        assertAccepted();
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
+            CREATE PUBLICATION p FOR TABLE HOT; ALTER TABLE hot_high REPLICA IDENTITY NOTHING
+            CREATE PUBLICATION p FOR TABLE HOT WITH (publish_via_partition_root); ALTER TABLE hot_low REPLICA IDENTITY NOTHING
+            CREATE PUBLICATION p FOR ALL TABLES; ALTER TABLE hot_low REPLICA IDENTITY NOTHING
+            CREATE PUBLICATION p FOR TABLE hot_low; ALTER TABLE hot_low REPLICA IDENTITY NOTHING
+            CREATE SCHEMA s; ALTER TABLE hot_low SET SCHEMA s; CREATE PUBLICATION p FOR TABLES IN SCHEMA s; ALTER TABLE s.hot_low REPLICA IDENTITY NOTHING
+            """)
+    void deletes_of_a_partition_that_are_published_but_cannot_be_are_refused(String change) {
+        partition("HOT", "id");
+        db.execute(named(change));
+        try {
+            assertThat(differences())
+                    .singleElement(as(STRING))
+                    .startsWith(named("hot public.HOT publishes deletes, which PostgreSQL refuses: "))
+                    .contains("because it does not have a replica identity and publishes deletes; see");
+
+            db.execute("DROP PUBLICATION p");
+            assertAccepted();
+        } finally {
+            db.execute("DROP SCHEMA IF EXISTS s CASCADE");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "CREATE RULE r AS ON INSERT TO arc_high DO INSTEAD NOTHING; CREATE RULE r AS ON DELETE TO hot_high DO INSTEAD NOTHING",
+                "ALTER TABLE arc_high ENABLE ROW LEVEL SECURITY; ALTER TABLE hot_high ENABLE ROW LEVEL SECURITY",
+                "CREATE TRIGGER t AFTER INSERT ON arc_high REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION f()",
+                "CREATE TRIGGER t BEFORE DELETE ON hot_high FOR EACH STATEMENT EXECUTE FUNCTION f()",
+                "CREATE TRIGGER t BEFORE INSERT ON arc_high FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE arc_high DISABLE TRIGGER t",
+                "ALTER TABLE arc_high ADD CHECK (id > 0), ALTER operation SET DEFAULT 'x', ALTER model_id SET NOT NULL",
+                "CREATE TABLE bill (a int REFERENCES hot_high, b int REFERENCES HOT)",
+                "CREATE PUBLICATION p FOR TABLE HOT; ALTER TABLE arc_high REPLICA IDENTITY NOTHING",
+                "ALTER TABLE arc_rest DETACH PARTITION arc_high; ALTER TABLE arc_high DROP user_name, DROP operation;"
+                        + " ALTER TABLE arc_high ADD operation varchar(32), ADD user_name varchar(255);"
+                        + " ALTER TABLE arc_rest ATTACH PARTITION arc_high DEFAULT"
+            })
+    void what_partitions_may_have_of_their_own_is_accepted_and_rows_move(String change) {
+        partition("HOT", "id");
+        partition("ARC", "id");
+        what_may_differ_is_accepted_and_rows_move(change);
     }
 
     private void assertRefused(String change, String... expected) {

@@ -29,12 +29,38 @@ final class Bench implements AutoCloseable {
      * @param settings of the archiver, by the names of the plugin's properties
      */
     Bench(FaultServer server, long seed, int rows, int nodes, Map<String, String> settings) throws SQLException {
+        this(server, seed, rows, nodes, settings, false);
+    }
+
+    /** The same, of tables that may be partitioned. */
+    Bench(FaultServer server, long seed, int rows, int nodes, Map<String, String> settings, boolean inPartitions)
+            throws SQLException {
         this.server = server;
         server.recreateDatabase();
+        if (inPartitions) {
+            server.execute(partitioned(Usage.HOT, "RANGE (id)", "FROM (MINVALUE) TO (500)", "FROM (500) TO (1500)")
+                    + partitioned(
+                            Usage.ARCHIVE,
+                            "HASH (id)",
+                            "WITH (MODULUS 2, REMAINDER 0)",
+                            "WITH (MODULUS 2, REMAINDER 1)")
+                    + " CREATE TABLE hot_rest PARTITION OF " + Usage.HOT + " DEFAULT");
+        }
         writers = new Writers(server::connect, history, seed, WRITERS);
         writers.load(rows);
         cluster = new Cluster(server, nodes, settings);
         writers.start();
+    }
+
+    /** Both have the same columns, defaults, indexes and rights, and no row. */
+    private static String partitioned(String table, String by, String first, String second) {
+        return "ALTER TABLE T$ RENAME TO T$_whole; CREATE TABLE T$ (LIKE T$_whole INCLUDING DEFAULTS, PRIMARY KEY (id))"
+                        .replace("T$", table)
+                + " PARTITION BY " + by
+                + "; CREATE INDEX ON T$ (completed_at); CREATE INDEX ON T$ (created_at); GRANT ALL ON T$ TO PUBLIC;"
+                        .replace("T$", table)
+                + " CREATE TABLE T$_1 PARTITION OF T$ FOR VALUES ".replace("T$", table) + first + ";"
+                + " CREATE TABLE T$_2 PARTITION OF T$ FOR VALUES ".replace("T$", table) + second + ";";
     }
 
     /** Stops the writers, waits until no expired row is left, and asserts that nothing was lost, doubled or changed. */

@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
  */
 class RandomFaultsTest {
     private static final Logger log = LoggerFactory.getLogger(RandomFaultsTest.class);
-    /** With one worker and with several. */
+    /** With one worker, and with several on tables that are partitioned. */
     private static final int COUNT = Integer.getInteger("fault.count", 32) / 2;
 
     private static final long SEED = Long.getLong("fault.seed", new Random().nextInt(1_000_000));
@@ -51,7 +51,8 @@ class RandomFaultsTest {
         long start = System.nanoTime();
         Map<String, String> settings = new HashMap<>(SETTINGS);
         settings.put("workers", String.valueOf(workers));
-        try (Bench bench = new Bench(server, SEED, BACKLOG, 3, settings)) {
+        boolean inPartitions = workers > 1;
+        try (Bench bench = new Bench(server, SEED, BACKLOG, 3, settings, inPartitions)) {
             try {
                 for (int i = 1; i <= COUNT; i++) {
                     next(bench);

@@ -96,6 +96,7 @@ final class SchemaChanges {
                         persistence(),
                         rowSecurity(),
                         inheritance(),
+                        partitions(),
                         keys(),
                         columns(),
                         references(),
@@ -384,6 +385,77 @@ final class SchemaChanges {
                                         + " ALTER TABLE chaos.parent ATTACH PARTITION SOURCE DEFAULT",
                                 "ALTER TABLE chaos.parent DETACH PARTITION SOURCE; DROP TABLE chaos.parent"))
                 .map(SchemaChange::quietly);
+    }
+
+    /** The table is one of partitions before the sweep begins: chaos.low, and chaos_aside for all else. */
+    private static Stream<SchemaChange> partitions() {
+        String before = "CREATE TRIGGER t BEFORE INSERT ON chaos_aside FOR EACH ROW EXECUTE FUNCTION chaos.";
+        return Stream.of(
+                        inPartitions(
+                                "TARGET",
+                                "a partition of the target gets a trigger that alters each row",
+                                before + "alters()"),
+                        inPartitions(
+                                "TARGET",
+                                "a partition of the target gets a trigger that swallows each fifth row",
+                                before + "swallows_some()"),
+                        inPartitions(
+                                "TARGET",
+                                "a partition of the target gets a rule that swallows rows",
+                                "CREATE RULE r AS ON INSERT TO chaos_aside DO INSTEAD NOTHING"),
+                        inPartitions(
+                                "TARGET",
+                                "a partition of the target refuses each seventh row",
+                                "ALTER TABLE chaos_aside ADD CONSTRAINT c CHECK (id % 7 <> 1) NOT VALID"),
+                        inPartitions(
+                                "TARGET",
+                                "the partition of the target for all rows goes and comes again",
+                                "ALTER TABLE TARGET DETACH PARTITION chaos_aside; ALTER TABLE TARGET ATTACH PARTITION chaos_aside"
+                                        + " DEFAULT"),
+                        inPartitions(
+                                "TARGET",
+                                "the target gets another partition",
+                                "CREATE TABLE chaos.more PARTITION OF TARGET FOR VALUES FROM (-200) TO (-100)"),
+                        inPartitions(
+                                "SOURCE",
+                                "a partition of the source gets a trigger that swallows each fifth DELETE",
+                                "CREATE TRIGGER t BEFORE DELETE ON chaos_aside FOR EACH ROW EXECUTE FUNCTION"
+                                        + " chaos.swallows_some()"),
+                        inPartitions(
+                                "SOURCE",
+                                "a partition of the source loses its identity for replicas",
+                                "CREATE PUBLICATION chaos FOR TABLE chaos_aside; ALTER TABLE chaos_aside REPLICA IDENTITY NOTHING"),
+                        inPartitions(
+                                "SOURCE",
+                                "the partition of the source with all rows goes and comes again",
+                                "ALTER TABLE SOURCE DETACH PARTITION chaos_aside; ALTER TABLE SOURCE ATTACH PARTITION chaos_aside"
+                                        + " DEFAULT"),
+                        inPartitions(
+                                        "SOURCE",
+                                        "a partition of the source is referred to on delete cascade",
+                                        "CREATE TABLE chaos.bill (id int REFERENCES chaos_aside ON DELETE CASCADE);"
+                                                + " INSERT INTO chaos.bill SELECT id FROM chaos_aside WHERE id % 3 = 0;"
+                                                + " CREATE TABLE chaos.kept AS TABLE chaos.bill")
+                                .harm(
+                                        "SELECT 'bill: ' || id FROM (TABLE chaos.kept EXCEPT ALL TABLE chaos.bill) AS gone"))
+                .map(SchemaChange::quietly);
+    }
+
+    private static SchemaChange inPartitions(String table, String name, String apply) {
+        return change(
+                        name,
+                        apply,
+                        "DROP TABLE IF EXISTS chaos.bill; DROP PUBLICATION IF EXISTS chaos;"
+                                + " DROP TRIGGER IF EXISTS t ON chaos_aside; DROP RULE IF EXISTS r ON chaos_aside;"
+                                + " ALTER TABLE chaos_aside REPLICA IDENTITY DEFAULT, DROP CONSTRAINT IF EXISTS c; ALTER TABLE "
+                                + table + " DETACH PARTITION chaos_aside; DROP TABLE " + table
+                                + "; ALTER TABLE chaos_aside RENAME TO "
+                                + table)
+                .given("BEGIN; ALTER TABLE " + table + " RENAME TO chaos_aside; CREATE TABLE " + table
+                        + " (LIKE chaos_aside INCLUDING DEFAULTS, PRIMARY KEY (id)) PARTITION BY RANGE (id); ALTER TABLE "
+                        + table
+                        + " ATTACH PARTITION chaos_aside DEFAULT; CREATE TABLE chaos.low PARTITION OF " + table
+                        + " FOR VALUES FROM (-100) TO (0); GRANT ALL ON " + table + " TO PUBLIC; COMMIT");
     }
 
     private static Stream<SchemaChange> keys() {

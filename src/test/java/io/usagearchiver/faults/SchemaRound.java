@@ -389,7 +389,7 @@ final class SchemaRound {
 
     /** Has the change come. Called between two transactions of the sweep. */
     private void begin(SweepProgress progress) throws SQLException {
-        boolean left = server.number(sql("SELECT count(*) FROM ONLY SOURCE WHERE WANTED")) > 0;
+        boolean left = server.number(sql("SELECT count(*) FROM SOURCE WHERE WANTED")) > 0;
         switch (moment) {
             case BETWEEN -> {
                 apply();

@@ -84,9 +84,10 @@ record Usage(int id, long version, LocalDateTime completedAt, LocalDateTime crea
 
     /** All rows of a table, without those of tables that inherit from it. */
     static List<Found> read(Connection connection, String table) throws SQLException {
-        String sql = "select s.*, row (" + OTHERS + ") is not distinct from row (" + DERIVED + ") from only " + table
+        String sql = "select s.*, row (" + OTHERS + ") is not distinct from row (" + DERIVED + ") from " + table
                 + " as t cross join lateral (values (t.id, t.prompt_token_count, t.completed_at, t.created_at))"
-                + " as s (id, version, completed_at, created_at)";
+                + " as s (id, version, completed_at, created_at) where t.tableoid = to_regclass('" + table + "')"
+                + " or t.tableoid in (select relid from pg_partition_tree('" + table + "'))";
         try (Statement statement = connection.createStatement();
                 ResultSet rows = statement.executeQuery(sql)) {
             List<Found> found = new ArrayList<>();

@@ -5,8 +5,8 @@ import io.usagearchiver.Plan;
 import io.usagearchiver.RowFilter;
 import io.usagearchiver.SweepResult;
 import io.usagearchiver.internal.postgres.NaiveUtc;
+import io.usagearchiver.internal.postgres.OwnRows;
 import io.usagearchiver.internal.postgres.QueryPlan;
-import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.CandidateQueries;
 import io.usagearchiver.internal.rows.CandidateQuery;
 import io.usagearchiver.internal.rows.KeyColumns;
@@ -108,7 +108,7 @@ final class BacklogCounter {
                     shape,
                     tx.select(archived.columns())
                             .from(candidates)
-                            .join(TableName.only(pair.archive()))
+                            .join(OwnRows.of(pair.archive()))
                             .on(archived.equal(List.of(candidates.fields()))));
             left = Math.max(0, left - counts.get(i));
             identical += twins.identical();
@@ -146,7 +146,7 @@ final class BacklogCounter {
 
     private Select<Record> oldest(DSLContext tx, int branch, List<? extends Field<?>> columns, long rows) {
         return tx.select(columns)
-                .from(TableName.only(pair.hot()))
+                .from(OwnRows.of(pair.hot()))
                 .where(branches.get(branch).wanted())
                 .orderBy(pair.ages().get(branch))
                 .limit(DSL.inline(Math.max(0, rows)));
@@ -165,7 +165,8 @@ final class BacklogCounter {
 
     private long tableBytes(DSLContext tx) {
         return tx.select(DSL.field(
-                        "pg_table_size(to_regclass({0}))", SQLDataType.BIGINT, TableName.regclass(pair.hot())))
+                        "(select coalesce(sum(pg_table_size(stored.oid)), 0) from ({0}) as stored (oid))",
+                        SQLDataType.BIGINT, OwnRows.stored(tx.configuration(), pair.hot())))
                 .fetchSingle()
                 .value1();
     }

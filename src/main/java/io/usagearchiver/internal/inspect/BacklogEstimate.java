@@ -2,8 +2,8 @@ package io.usagearchiver.internal.inspect;
 
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.internal.postgres.NaiveUtc;
+import io.usagearchiver.internal.postgres.OwnRows;
 import io.usagearchiver.internal.postgres.QueryPlan;
-import io.usagearchiver.internal.postgres.TableName;
 import java.time.LocalDateTime;
 import java.time.YearMonth;
 import java.util.LinkedHashMap;
@@ -79,7 +79,7 @@ final class BacklogEstimate {
     }
 
     private long rows(Condition condition) {
-        return QueryPlan.of(tx, tx.selectOne().from(TableName.only(pair.hot())).where(condition))
+        return QueryPlan.of(tx, tx.selectOne().from(OwnRows.of(pair.hot())).where(condition))
                 .rows();
     }
 }

@@ -12,6 +12,7 @@ import io.usagearchiver.internal.ledger.LedgerOpening;
 import io.usagearchiver.internal.postgres.NaiveUtc;
 import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.rows.PartitionsNeeded;
 import io.usagearchiver.internal.schema.Direction;
 import io.usagearchiver.internal.schema.GrantCheck;
 import io.usagearchiver.internal.schema.KeySequence;
@@ -91,6 +92,9 @@ public record PlanQuery(ArchivePair<?> pair, ArchiveSettings settings, PlanWarni
             warnings.addAll(PlanWarnings.warnings(tx, keyed, thresholds));
             List<String> behind = reader.read(null, nested -> KeySequence.behindArchive(nested, keyed, false));
             warnings.addAll(behind == null ? List.of() : behind);
+            List<String> needed =
+                    reader.read(null, nested -> PartitionsNeeded.warnings(nested, keyed, cutoff.plusMonths(1)));
+            warnings.addAll(needed == null ? List.of() : needed);
         }
         return new Plan(
                 TableName.name(pair.hot()),

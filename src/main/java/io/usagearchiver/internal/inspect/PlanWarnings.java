@@ -28,11 +28,12 @@ public final class PlanWarnings {
             select format('%s refers to %s by %s: rows of that which it names are rejected and stay where they are',
               f.conrelid::regclass, f.confrelid::regclass, quote_ident(f.conname))
             from pg_catalog.pg_constraint f
-            where f.contype = 'f' and f.confrelid = to_regclass({0}) and f.confdeltype in ('a', 'r')
+            where f.contype = 'f' and f.confrelid in ({2}) and f.confdeltype in ('a', 'r') and f.conparentid = 0
             union all
             select format('%s refers to %s by %s: rows whose target is gone are rejected and stay hot',
               f.conrelid::regclass, f.confrelid::regclass, quote_ident(f.conname))
-            from pg_catalog.pg_constraint f where f.contype = 'f' and f.conrelid = to_regclass({1})
+            from pg_catalog.pg_constraint f
+            where f.contype = 'f' and f.conrelid in ({3}) and f.conparentid = 0
             order by 1""";
 
     /**
@@ -47,7 +48,7 @@ public final class PlanWarnings {
                 join pg_catalog.pg_attribute a on a.attrelid = f.conrelid and a.attnum = k.attnum),
               case when r.relkind = 'p' then '' else ' CONCURRENTLY' end)
             from pg_catalog.pg_constraint f join pg_catalog.pg_class r on r.oid = f.conrelid
-            where f.contype = 'f' and f.confrelid = to_regclass({0}) and f.conparentid = 0
+            where f.contype = 'f' and f.confrelid in ({1}) and f.conparentid = 0
               and not exists (
                 select from pg_catalog.pg_index i
                 join pg_catalog.pg_class c on c.oid = i.indexrelid
@@ -105,15 +106,19 @@ public final class PlanWarnings {
             union all
             select format('autovacuum is off for %s: dead rows stay after a sweep, and statistics grow old', c.oid::regclass)
             from pg_catalog.pg_class c, pg_options_to_table(c.reloptions) o
-            where c.oid in (to_regclass({0}), to_regclass({1})) and o.option_name = 'autovacuum_enabled'
+            where c.oid in ({0} union all {1}) and o.option_name = 'autovacuum_enabled'
               and not cast(o.option_value as boolean)""";
 
-    /** What refuses a row that the hot table took: unique indexes and exclusions beside the key, CHECKs that hot has not. */
+    /**
+     * What refuses a row that the hot table took: unique indexes and exclusions beside the key, CHECKs that hot has not; of
+     * partitions, what they have of their own.
+     */
     private static final String STRICTER = """
             select format('%s has unique index %s besides its key: rows that it refuses stay hot', i.indrelid::regclass,
               i.indexrelid::regclass)
             from pg_catalog.pg_index i
-            where i.indrelid = to_regclass({1}) and (i.indisunique or i.indisexclusion) and not coalesce((
+            where i.indrelid in ({3}) and (i.indisunique or i.indisexclusion)
+              and not exists (select from pg_catalog.pg_inherits h where h.inhrelid = i.indexrelid) and not coalesce((
               select array_agg(a.attname::text order by a.attname) = (select array_agg(cast(k as text) order by cast(k as text)) from unnest({2}) as k)
               from unnest(cast(i.indkey as smallint[])) with ordinality as p (attnum, place)
               join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = p.attnum
@@ -122,11 +127,20 @@ public final class PlanWarnings {
             select format('%s has CHECK %s, which %s has not: rows that it refuses stay hot', k.conrelid::regclass,
               quote_ident(k.conname), to_regclass({0}))
             from pg_catalog.pg_constraint k
-            where k.contype = 'c' and k.conrelid = to_regclass({1}) and not exists (
+            where k.contype = 'c' and k.conrelid in ({3}) and k.coninhcount = 0 and not exists (
               select from pg_catalog.pg_constraint h
               where h.contype = 'c' and h.conrelid = to_regclass({0})
                 and pg_get_expr(h.conbin, h.conrelid) = pg_get_expr(k.conbin, k.conrelid))
+            union all
+            select format('%s has column %s NOT NULL, which %s has not: rows that it refuses stay hot', a.attrelid::regclass,
+              quote_ident(a.attname), h.attrelid::regclass)
+            from pg_catalog.pg_attribute a
+            join pg_catalog.pg_attribute h on h.attrelid = to_regclass({1}) and h.attname = a.attname and not h.attnotnull
+            where a.attrelid in ({3}) and a.attnum > 0 and a.attnotnull
             order by 1""";
+
+    private static final String TREE =
+            "select to_regclass({0}) union all select relid from pg_partition_tree(to_regclass({0}))";
 
     private PlanWarnings() {}
 
@@ -150,14 +164,14 @@ public final class PlanWarnings {
         QueryPart transactions = DSL.val(thresholds.transactions());
         List<String> warnings = new ArrayList<>();
         warnings.addAll(read(tx, TRIGGERS, hot, archive));
-        warnings.addAll(read(tx, REFERENCES, hot, archive));
-        warnings.addAll(read(tx, UNINDEXED, hot));
-        warnings.addAll(read(tx, STRICTER, hot, archive, KeyColumns.array(keys(pair))));
+        warnings.addAll(read(tx, REFERENCES, hot, archive, DSL.sql(TREE, hot), DSL.sql(TREE, archive)));
+        warnings.addAll(read(tx, UNINDEXED, hot, DSL.sql(TREE, hot)));
+        warnings.addAll(read(tx, STRICTER, hot, archive, KeyColumns.array(keys(pair)), DSL.sql(TREE, archive)));
         warnings.addAll(read(tx, SESSIONS, open, transactions));
         warnings.addAll(read(tx, PREPARED, open));
         warnings.addAll(read(tx, SLOTS, transactions));
         warnings.addAll(read(tx, REPLICAS, DSL.val(thresholds.lag().toString()), DSL.val(thresholds.lagBytes())));
-        warnings.addAll(read(tx, AUTOVACUUM, hot, archive));
+        warnings.addAll(read(tx, AUTOVACUUM, DSL.sql(TREE, hot), DSL.sql(TREE, archive)));
         return warnings;
     }
 

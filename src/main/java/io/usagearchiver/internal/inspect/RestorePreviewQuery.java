@@ -4,7 +4,7 @@ import io.usagearchiver.ArchivePair;
 import io.usagearchiver.RestorePreview;
 import io.usagearchiver.RowFilter;
 import io.usagearchiver.SweepResult;
-import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.postgres.OwnRows;
 import io.usagearchiver.internal.rows.CandidateQueries;
 import io.usagearchiver.internal.rows.CandidateQuery;
 import io.usagearchiver.internal.rows.KeyColumns;
@@ -27,8 +27,7 @@ public final class RestorePreviewQuery {
         Table<?> archive = pair.archive();
         KeyColumns archived = KeyColumns.of(archive, pair);
         KeyColumns hot = KeyColumns.of(pair.hot(), pair);
-        Table<?> both =
-                TableName.only(archive).leftJoin(TableName.only(pair.hot())).on(hot.equal(archived.columns()));
+        Table<?> both = OwnRows.of(archive).leftJoin(OwnRows.of(pair.hot())).on(hot.equal(archived.columns()));
         Condition isHot = hot.columns().get(0).isNotNull();
         // By branches, since no index serves the age as a whole.
         Condition matches = DSL.or(CandidateQueries.matching(pair, filter).stream()

@@ -4,7 +4,7 @@ import static org.jooq.impl.DSL.inline;
 
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.SweepResult;
-import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.postgres.OwnRows;
 import io.usagearchiver.internal.rows.KeyColumns;
 import io.usagearchiver.internal.schema.PairSchema;
 import java.util.Arrays;
@@ -46,9 +46,9 @@ record RowComparison(long identical, long different, List<String> identicalIds, 
                 .asMaterialized(tx.select(key)
                         .select(DSL.field(shape.identical(pair.archive(), pair.hot())))
                         .from(both)
-                        .join(TableName.only(pair.hot()))
+                        .join(OwnRows.of(pair.hot()))
                         .on(KeyColumns.of(pair.hot(), pair).equal(key))
-                        .join(TableName.only(pair.archive()))
+                        .join(OwnRows.of(pair.archive()))
                         .on(KeyColumns.of(pair.archive(), pair).equal(key)));
         Condition identical = DSL.condition(DSL.field(DSL.name("compared", "identical"), Boolean.class));
         Record row = tx.with(both, compared)

@@ -10,6 +10,7 @@ import io.usagearchiver.Verification;
 import io.usagearchiver.generated.tables.UsageArchiveBaseline;
 import io.usagearchiver.generated.tables.UsageArchiveSweep;
 import io.usagearchiver.internal.postgres.NaiveUtc;
+import io.usagearchiver.internal.postgres.OwnRows;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.KeyColumns;
 import io.usagearchiver.internal.schema.Direction;
@@ -61,8 +62,8 @@ public final class VerificationQuery {
                 keyed,
                 shape,
                 tx.select(archived.columns())
-                        .from(TableName.only(keyed.hot()))
-                        .join(TableName.only(keyed.archive()))
+                        .from(OwnRows.of(keyed.hot()))
+                        .join(OwnRows.of(keyed.archive()))
                         .on(archived.equal(hot.columns())));
 
         String newestCutoff = tx.select(NaiveUtc.text(DSL.max(L.CUTOFF)))
@@ -77,14 +78,14 @@ public final class VerificationQuery {
             for (Condition notExpired : notExpired(keyed, newestCutoff)) {
                 before(tx, endNanos);
                 long found = tx.select(COUNT)
-                        .from(TableName.only(keyed.archive()))
+                        .from(OwnRows.of(keyed.archive()))
                         .where(notExpired)
                         .fetchSingle()
                         .value1();
                 younger += found;
                 if (found > 0) {
                     youngerIds.addAll(tx.select(archived.text())
-                            .from(TableName.only(keyed.archive()))
+                            .from(OwnRows.of(keyed.archive()))
                             .where(notExpired)
                             .limit(DSL.inline(SweepResult.LISTED_IDS - youngerIds.size()))
                             .fetch(0, String.class));
@@ -94,10 +95,8 @@ public final class VerificationQuery {
 
         tx.execute("set local enable_seqscan = on");
         before(tx, endNanos);
-        long archivedRows = tx.select(COUNT)
-                .from(TableName.only(keyed.archive()))
-                .fetchSingle()
-                .value1();
+        long archivedRows =
+                tx.select(COUNT).from(OwnRows.of(keyed.archive())).fetchSingle().value1();
         Record sums = tx.select(movedRows(), restoredRows())
                 .from(L)
                 .where(L.TABLE_NAME.eq(table))
@@ -128,7 +127,7 @@ public final class VerificationQuery {
                 .columns(B.TABLE_NAME, B.ARCHIVED_ROWS, B.TAKEN_AT)
                 .select(tx.select(
                         DSL.val(table),
-                        DSL.field(tx.select(COUNT).from(TableName.only(pair.archive())))
+                        DSL.field(tx.select(COUNT).from(OwnRows.of(pair.archive())))
                                 .minus(DSL.field(tx.select(movedRows().minus(restoredRows()))
                                         .from(L)
                                         .where(L.TABLE_NAME.eq(table)))),
@@ -204,14 +203,24 @@ public final class VerificationQuery {
     }
 
     private Verification.Cost cost(DSLContext tx) {
-        Record row = tx.fetchSingle("""
-                select cast(h.reltuples as bigint), cast(a.reltuples as bigint), pg_table_size(a.oid),
-                  (select coalesce(sum(pg_relation_size(x.indexrelid)), 0) from pg_catalog.pg_index x
-                    where x.indrelid in (h.oid, a.oid) and x.indisprimary)
-                from pg_catalog.pg_class h, pg_catalog.pg_class a
-                where h.oid = to_regclass({0}) and a.oid = to_regclass({1})""", TableName.regclass(pair.hot()), TableName.regclass(pair.archive()));
+        Record hot = size(tx, pair.hot());
+        Record archive = size(tx, pair.archive());
         return new Verification.Cost(
-                row.get(0, Long.class), row.get(1, Long.class), row.get(3, Long.class), row.get(2, Long.class));
+                hot.get("tuples", Long.class),
+                archive.get("tuples", Long.class),
+                hot.get("key_bytes", Long.class) + archive.get("key_bytes", Long.class),
+                archive.get("bytes", Long.class));
+    }
+
+    /** Of a table, or of all its partitions. */
+    private static Record size(DSLContext tx, Table<?> side) {
+        return tx.fetchSingle("""
+                select cast(case when every(c.reltuples < 0) or bool_or(c.reltuples < 0 and pg_relation_size(c.oid) > 0)
+                    then -1 else sum(greatest(c.reltuples, 0)) end as bigint) as tuples,
+                  coalesce(sum(pg_table_size(c.oid)), 0) as bytes,
+                  coalesce(sum((select sum(pg_relation_size(x.indexrelid)) from pg_catalog.pg_index x
+                    where x.indrelid = c.oid and x.indisprimary)), 0) as key_bytes
+                from pg_catalog.pg_class c where c.oid in ({0})""", OwnRows.stored(tx.configuration(), side));
     }
 
     /** Leaves the next statement what is left of the time. */

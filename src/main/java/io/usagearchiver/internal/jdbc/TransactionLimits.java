@@ -40,7 +40,8 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
     /**
      * Plans must not depend on statistics: into an archive that was never analyzed, or with the NULL set of an age
      * column, the planner's guess costs seconds a batch. Index scans and generic plans are right in every case here, and a
-     * page comes in the order of an index: PostgreSQL 15 would rather sort what few rows it expects. No parallel workers: for
+     * page comes in the order of an index: PostgreSQL 15 would rather sort what few rows it expects. Of a partitioned table, only
+     * the partitions are read that can have what is sought. No parallel workers: for
      * a page of a large table, or for none, their start alone reads hundreds of blocks.
      */
     private static final List<String> PLANS = List.of(
@@ -54,6 +55,7 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
             "'enable_nestloop', 'on'",
             "'enable_mergejoin', 'on'",
             "'enable_incremental_sort', 'on'",
+            "'enable_partition_pruning', 'on'",
             "'jit', 'off'",
             "'max_parallel_workers_per_gather', '0'");
 

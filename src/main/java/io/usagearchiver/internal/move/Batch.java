@@ -6,9 +6,11 @@ import io.usagearchiver.internal.ledger.BatchResult;
 import io.usagearchiver.internal.ledger.HoldsChangedException;
 import io.usagearchiver.internal.ledger.LedgerRow;
 import io.usagearchiver.internal.ledger.SupersededException;
+import io.usagearchiver.internal.postgres.OwnRows;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.CandidateQuery;
 import io.usagearchiver.internal.rows.KeyColumns;
+import io.usagearchiver.internal.rows.RowPlaces;
 import io.usagearchiver.internal.schema.Direction;
 import io.usagearchiver.internal.schema.PairSchema;
 import java.util.ArrayList;
@@ -33,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  * <ol>
  *   <li><b>lock</b> the candidates that are still wanted and not locked by another session. From here on an application
  *       can neither change nor delete them, so what is copied is their last content, and they stay where they are stored:
- *       from here on they are found by their {@code ctid};
+ *       from here on they are found by their places ({@link RowPlaces});
  *   <li><b>copy</b> those whose key the target does not hold, by column name. Another session that writes one of them there
  *       at the same instant makes this fail; the batch is repeated in halves then, and sees it;
  *   <li><b>prove</b> of the others which ones the target holds identical in every column, and lock these copies. All
@@ -55,18 +57,18 @@ final class Batch {
     private final Table<?> onlyTarget;
     private final KeyColumns sourceKey;
     private final KeyColumns targetKey;
-    private final Field<Object> sourceRow;
+    private final RowPlaces places;
     private final PairSchema shape;
     private final BatchCount count;
 
     Batch(ArchivePair<?> pair, Direction direction, PairSchema shape, LedgerRow ledger) {
         this.source = direction.source(pair);
         this.target = direction.target(pair);
-        this.onlySource = TableName.only(source);
-        this.onlyTarget = TableName.only(target);
+        this.onlySource = OwnRows.of(source);
+        this.onlyTarget = OwnRows.of(target);
         this.sourceKey = KeyColumns.of(source, pair);
         this.targetKey = KeyColumns.of(target, pair);
-        this.sourceRow = DSL.field(TableName.qualified(source).append("ctid"));
+        this.places = new RowPlaces(source, sourceKey);
         this.shape = shape;
         this.count = new BatchCount(ledger, shape);
     }
@@ -84,7 +86,7 @@ final class Batch {
         Locked locked = lock(tx, branch, candidates);
         List<String> copied = locked.absent();
         List<String> present = new ArrayList<>(locked.present());
-        if (!copied.isEmpty() && !copy(tx, copied, candidates.size() == 1)) {
+        if (!copied.isEmpty() && !copy(tx, copied, candidates)) {
             copied = List.of();
             present.addAll(candidates);
         }
@@ -93,7 +95,12 @@ final class Batch {
         List<String> rows = new ArrayList<>(copied);
         rows.addAll(proven.values());
         if (!rows.isEmpty()) {
-            requireAll("deleted", tx.deleteFrom(onlySource).where(among(rows)).execute(), rows.size());
+            requireAll(
+                    "deleted",
+                    tx.deleteFrom(onlySource)
+                            .where(places.among(rows, candidates))
+                            .execute(),
+                    rows.size());
         }
         BatchResult moved = new BatchResult(copied.size(), proven.size(), present, Map.of());
         if (moved.isEmpty()) {
@@ -117,8 +124,7 @@ final class Batch {
         Field<String> row = DSL.field(DSL.name("locked", "row"), SQLDataType.VARCHAR);
         Field<String> present = DSL.field(DSL.name("locked", "present"), SQLDataType.VARCHAR);
         Table<?> locked = tx.select(
-                        sourceRow.cast(SQLDataType.VARCHAR).as(row),
-                        DSL.when(held, sourceKey.text()).as(present))
+                        places.text().as(row), DSL.when(held, sourceKey.text()).as(present))
                 .from(onlySource)
                 .where(sourceKey.among(candidates))
                 .and(branch.wanted())
@@ -151,13 +157,14 @@ final class Batch {
      * <p>Without ON CONFLICT, for which PostgreSQL seeks each key once more and writes a second WAL record for each row. A
      * single row has it: that is where halving a batch ends which another session gets in the way of each time.
      *
+     * @param keys those of all rows of the batch
      * @return false if it is a single row, and the target holds it by now
      */
-    private boolean copy(DSLContext tx, List<String> rows, boolean single) {
+    private boolean copy(DSLContext tx, List<String> rows, List<String> keys) {
         InsertOnDuplicateStep<?> insert = tx.insertInto(target)
                 .columns(shape.columns(target))
-                .select(tx.select(shape.columns(source)).from(onlySource).where(among(rows)));
-        if (single) {
+                .select(tx.select(shape.columns(source)).from(onlySource).where(places.among(rows, keys)));
+        if (keys.size() == 1) {
             return insert.onConflict(targetKey.columns()).doNothing().execute() == 1;
         }
         requireAll("copied", insert.execute(), rows.size());
@@ -166,7 +173,7 @@ final class Batch {
 
     /** The keys of the rows that the target holds identical, with where the source has them. */
     private Map<String, String> prove(DSLContext tx, List<String> keys) {
-        Result<Record2<String, String>> rows = tx.select(targetKey.text(), sourceRow.cast(SQLDataType.VARCHAR))
+        Result<Record2<String, String>> rows = tx.select(targetKey.text(), places.text())
                 .from(onlyTarget)
                 .join(onlySource)
                 .on(sourceKey.equal(targetKey.columns()))
@@ -179,11 +186,6 @@ final class Batch {
         rows.forEach(row -> proven.put(row.value1(), row.value2()));
         requireAll("proven", proven.size(), rows.size());
         return proven;
-    }
-
-    /** That a row of the source is one of those that are locked. */
-    private Condition among(List<String> rows) {
-        return DSL.condition("{0} = any (cast({1} as tid[]))", sourceRow, KeyColumns.array(rows));
     }
 
     private void requireAll(String what, int count, int rows) {

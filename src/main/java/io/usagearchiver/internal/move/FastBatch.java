@@ -5,6 +5,7 @@ import io.usagearchiver.internal.jdbc.Wording;
 import io.usagearchiver.internal.ledger.BatchCount;
 import io.usagearchiver.internal.ledger.BatchResult;
 import io.usagearchiver.internal.ledger.LedgerRow;
+import io.usagearchiver.internal.postgres.OwnRows;
 import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.Slice;
@@ -84,14 +85,22 @@ final class FastBatch {
         Wording.Text written = statements.computeIfAbsent(
                 slice.shape(),
                 shape -> Wording.Text.of(
-                        dsl, statement(slice.with(FROM, TO, KEYS).wanted(without))));
+                        dsl, statement(slice.with(FROM, TO, KEYS).wanted(without), isToLookLater(dsl))));
         return written.with(bind -> value(bind, slice));
     }
 
-    private Select<?> statement(Condition wanted) {
+    /**
+     * Whether the tables are to be looked at when the statement is done. It sees the catalog as that was when it began, and a
+     * partition of the target is locked against ALTER only with its first row.
+     */
+    private boolean isToLookLater(DSLContext dsl) {
+        return OwnRows.areInPartitions(dsl.configuration(), target);
+    }
+
+    private Select<?> statement(Condition wanted, boolean isToLookLater) {
         List<Field<Object>> columns = schema.columns(source);
         CommonTableExpression<?> moved = DSL.name("moved")
-                .as(DSL.deleteFrom(TableName.only(source)).where(wanted).returningResult(columns));
+                .as(DSL.deleteFrom(OwnRows.of(source)).where(wanted).returningResult(columns));
         CommonTableExpression<?> copied = DSL.name("copied")
                 .as(DSL.insertInto(target)
                         .columns(schema.columns(target))
@@ -100,7 +109,7 @@ final class FastBatch {
         CommonTableExpression<?> tally =
                 DSL.name("tally").as(DSL.select(DSL.count().as("rows")).from(DSL.name("copied")));
         Field<Integer> inserted = one("tally", "rows", SQLDataType.INTEGER);
-        CommonTableExpression<?> counted = DSL.name("counted").as(count.within(inserted, FINGERPRINT));
+        CommonTableExpression<?> counted = DSL.name("counted").as(count.within(inserted, FINGERPRINT, isToLookLater));
         return DSL.with(moved)
                 .with(copied)
                 .with(tally)
@@ -139,7 +148,12 @@ final class FastBatch {
         if (deleted == 0) {
             count.requireAsBefore(tx);
         } else {
-            count.require(tx, row.get(FINGERPRINT, String.class));
+            String seen = row.get(FINGERPRINT, String.class);
+            if (isToLookLater(tx)) {
+                count.requireNow(tx, seen);
+            } else {
+                count.require(tx, seen);
+            }
         }
         return new BatchResult(inserted, 0, List.of(), Map.of());
     }

@@ -9,6 +9,7 @@ import io.usagearchiver.internal.ledger.LedgerRow;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.CandidateQueries;
 import io.usagearchiver.internal.rows.CandidateQuery;
+import io.usagearchiver.internal.rows.PartitionsNeeded;
 import io.usagearchiver.internal.schema.Direction;
 import io.usagearchiver.internal.schema.KeySequence;
 import io.usagearchiver.internal.schema.PairSchema;
@@ -56,6 +57,8 @@ public record Sweep(ArchivePair<?> pair) implements Move {
     @Override
     public List<CandidateQuery> rows(DSLContext tx, LedgerRow ledger, PairSchema shape) {
         ArchivePair<?> live = shape.pair();
+        PartitionsNeeded.warnings(tx, live, ledger.cutoff())
+                .forEach(warning -> log.warn("{}: {}", TableName.name(live.hot()), warning));
         return CandidateQueries.expired(
                         live, ledger.cutoff(), ActiveHolds.toHonour(tx, live, () -> ledger.readHolds(tx, shape)))
                 .stream()

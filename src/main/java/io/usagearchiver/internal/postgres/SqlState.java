@@ -156,6 +156,10 @@ public final class SqlState {
             case "40001" ->
                 " (on a standby, hot_standby_feedback = on there, or a longer max_standby_streaming_delay, lets it finish)";
             case "23505" -> ofASequence(told);
+            case "23514" ->
+                told.contains("no partition of relation")
+                        ? " (make the one that has the values in its key, or a DEFAULT one: CREATE TABLE … PARTITION OF …)"
+                        : "";
             case "23001", "23503" ->
                 " (where the constraint is of a table that refers to the row: it stays until that does not any more)";
             case "53100" -> " (make room on the database's disk: the next sweep goes on)";

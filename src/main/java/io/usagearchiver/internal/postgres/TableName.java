@@ -26,11 +26,6 @@ public final class TableName {
         return "there is no table " + table;
     }
 
-    /** A table without the inheritance children that it may get at any time: their rows are not its own. */
-    public static Table<?> only(Table<?> table) {
-        return DSL.table("only {0}", table);
-    }
-
     /** The column of {@code side} that has the name and type of {@code column}. */
     public static <T> Field<T> column(Table<?> side, Field<T> column) {
         return DSL.field(qualified(side).append(column.getUnqualifiedName()), column.getDataType());

@@ -1,7 +1,7 @@
 package io.usagearchiver.internal.rows;
 
 import io.usagearchiver.internal.postgres.NaiveUtc;
-import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.postgres.OwnRows;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -26,17 +26,20 @@ public final class CandidateQuery {
     /** Of the keys of a page, which are in memory several times on their way to a batch and back. */
     private static final int PAGE_BYTES = 2 << 20;
 
-    /** Ascending with nulls last, or the other way round. A partial index over all that has an age is one, too: what is wanted has one. */
+    /**
+     * Ascending with nulls last, or the other way round. A partial index over all that has an age is one, too: what is wanted has
+     * one. Of a partitioned table, each partition that has rows must have one, its own or its part of the table's.
+     */
     private static final String ORDERED_BY = """
-            select exists (
+            select not exists (select from ({0}) as stored (oid) where not exists (
               select from pg_catalog.pg_index x
               join pg_catalog.pg_class i on i.oid = x.indexrelid
               join pg_catalog.pg_am m on m.oid = i.relam and m.amname = 'btree'
               join pg_catalog.pg_attribute a on a.attrelid = x.indrelid and a.attnum = x.indkey[0]
-              where x.indrelid = pg_catalog.to_regclass({0}) and x.indisvalid and a.attname = {1}
+              where x.indrelid = stored.oid and x.indisvalid and a.attname = {1}
                 and x.indoption[0] in (0, 3)
                 and (x.indpred is null or pg_catalog.pg_get_expr(x.indpred, x.indrelid)
-                  = pg_catalog.format('(%I IS NOT NULL)', a.attname)))""";
+                  = pg_catalog.format('(%I IS NOT NULL)', a.attname))))""";
 
     private final Table<?> table;
     private final KeyColumns key;
@@ -113,7 +116,7 @@ public final class CandidateQuery {
 
     /** Whether an index of the live table is in the order of the ages. */
     private boolean hasAnIndex(DSLContext tx) {
-        return tx.fetchSingle(ORDERED_BY, TableName.regclass(table), DSL.val(age.getName()))
+        return tx.fetchSingle(ORDERED_BY, OwnRows.stored(tx.configuration(), table), DSL.val(age.getName()))
                 .get(0, Boolean.class);
     }
 
@@ -170,7 +173,7 @@ public final class CandidateQuery {
     /** What {@link #page} reads. */
     public Select<?> pageQuery(DSLContext dsl, @Nullable Page cursor, int limit) {
         return dsl.select(key.text().as("key"), NaiveUtc.naive(age).as("age"))
-                .from(TableName.only(table))
+                .from(OwnRows.of(table))
                 .where(wanted)
                 .and(cursor == null ? DSL.noCondition() : behind(cursor))
                 .orderBy(order())
@@ -195,7 +198,7 @@ public final class CandidateQuery {
     /** Whether a row is left, apart from those with the given keys. */
     public boolean anyLeft(DSLContext dsl, List<String> keptBack) {
         return dsl.fetchExists(DSL.selectOne()
-                .from(TableName.only(table))
+                .from(OwnRows.of(table))
                 .where(wanted)
                 .and(isNoneOf(keptBack))
                 .orderBy(order().get(0))
@@ -217,7 +220,7 @@ public final class CandidateQuery {
     /** How many rows are wanted, counted up to a limit. */
     public long count(DSLContext dsl, long limit) {
         Table<?> rows = dsl.selectOne()
-                .from(TableName.only(table))
+                .from(OwnRows.of(table))
                 .where(wanted)
                 .orderBy(order().get(0))
                 .limit(DSL.inline(limit))

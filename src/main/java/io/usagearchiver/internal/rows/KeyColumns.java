@@ -1,6 +1,7 @@
 package io.usagearchiver.internal.rows;
 
 import io.usagearchiver.ArchivePair;
+import io.usagearchiver.internal.postgres.OwnRows;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.LiveKey.Comparison;
 import java.util.ArrayList;
@@ -173,14 +174,7 @@ public final class KeyColumns {
 
     /** That the key is one of {@code keys}. */
     public Condition among(Collection<String> keys) {
-        // No index serves an array of rows. So each is looked up by its index, and the table is read by what was found
-        // there. OFFSET 0 keeps the planner from turning the lookups into a join that reads a whole index.
-        Condition lookedUp = DSL.condition(
-                "{0}.ctid = any(array(select found_row.ctid from unnest({1}) as wanted_key (value)"
-                        + " cross join lateral (select {0}.ctid from only {0} where {2} offset 0) as found_row))",
-                TableName.qualified(table),
-                array(keys),
-                equal(values(DSL.field("wanted_key.value", SQLDataType.VARCHAR))));
+        Condition lookedUp = KeyLookup.among(table, array(keys), equal(values(KeyLookup.WANTED)), within(array(keys)));
         if (columns.size() > 1) {
             return lookedUp;
         }
@@ -202,10 +196,14 @@ public final class KeyColumns {
         });
     }
 
+    /** No more than that the key may be one of some, but PostgreSQL leaves out partitions by it. */
+    Condition within(Field<String[]> keys) {
+        return KeyLookup.within(columns, values(KeyLookup.BOUND), keys);
+    }
+
     /** That the other table of the pair holds the key, where it is one of {@code keys}. */
     public Condition heldBy(KeyColumns other, Collection<String> keys) {
-        Select<?> held =
-                DSL.select(other.columns).from(TableName.only(other.table)).where(other.among(keys));
+        Select<?> held = DSL.select(other.columns).from(OwnRows.of(other.table)).where(other.among(keys));
         return CustomCondition.of(context -> {
             List<String> equals = live(context).operators(Comparison.EQUAL).stream()
                     .distinct()
@@ -217,7 +215,7 @@ public final class KeyColumns {
                             : DSL.condition(
                                     "exists ({0})",
                                     DSL.selectOne()
-                                            .from(TableName.only(other.table))
+                                            .from(OwnRows.of(other.table))
                                             .where(other.among(keys))
                                             .and(equal(other.columns))));
         });

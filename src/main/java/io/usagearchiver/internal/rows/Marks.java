@@ -1,7 +1,7 @@
 package io.usagearchiver.internal.rows;
 
 import io.usagearchiver.internal.postgres.NaiveUtc;
-import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.postgres.OwnRows;
 import java.util.List;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
@@ -69,7 +69,7 @@ record Marks(int interval, List<String> ages, List<String> next, int rows, boole
     private static Select<?> read(DSLContext dsl, CandidateQuery query, @Nullable Cut from, int limit) {
         Field<?> age = query.age();
         return dsl.select(age.as("age"))
-                .from(TableName.only(query.table()))
+                .from(OwnRows.of(query.table()))
                 .where(query.wanted())
                 .and(from == null ? DSL.noCondition() : from.below(age))
                 .orderBy(age)

@@ -3,6 +3,7 @@ package io.usagearchiver.internal.schema;
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.PairNames;
 import io.usagearchiver.internal.postgres.Jooq;
+import io.usagearchiver.internal.postgres.OwnRows;
 import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.postgres.WrittenCondition;
@@ -87,8 +88,8 @@ final class ConditionCheck {
                         tx,
                         // The generated code has the columns, and those that the table lacks are told.
                         fault -> names == null && SqlState.isMissing(fault),
-                        "select from only {0} where {1}",
-                        TableName.qualified(pair.hot()),
+                        "select from {0} where {1}",
+                        OwnRows.of(pair.hot()),
                         pair.condition())
                 : null;
         if (refusal != null) {

@@ -90,18 +90,21 @@ public final class GrantCheck {
             order by n.nspname""";
 
     /**
-     * PostgreSQL calls what the indexes and CHECKs of the table that takes the rows are made of, and the operators of the
+     * PostgreSQL calls what the indexes and CHECKs of the table that takes the rows, or of its partitions, are made of, and the operators of the
      * key, with the rights of whoever writes and asks. What those call in turn, nobody can tell beforehand.
      */
     private static final String FUNCTIONS = """
-            with called (kind, id) as (
+            with taking (oid) as (
+              select to_regclass({0}) union all select relid from pg_partition_tree(to_regclass({0}))),
+            called (kind, id) as (
               select d.refclassid, d.refobjid from pg_catalog.pg_depend d
               where d.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass) and (
                 d.classid = 'pg_class'::regclass
                   and d.objid in (select i.indexrelid from pg_catalog.pg_index i
-                    where i.indrelid = to_regclass({0}) and i.indisready)
+                    where i.indrelid in (select oid from taking) and i.indisready)
                 or d.classid = 'pg_constraint'::regclass and d.objid in (
-                  select k.oid from pg_catalog.pg_constraint k where k.conrelid = to_regclass({0}) and k.contype = 'c')
+                  select k.oid from pg_catalog.pg_constraint k
+                  where k.conrelid in (select oid from taking) and k.contype = 'c')
                 or d.classid = 'pg_attrdef'::regclass and d.objid in (
                   select f.oid from pg_catalog.pg_attrdef f
                   join pg_catalog.pg_attribute a on a.attrelid = f.adrelid and a.attnum = f.adnum

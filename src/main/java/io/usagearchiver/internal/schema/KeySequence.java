@@ -1,6 +1,7 @@
 package io.usagearchiver.internal.schema;
 
 import io.usagearchiver.ArchivePair;
+import io.usagearchiver.internal.postgres.OwnRows;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.KeyColumns;
 import java.util.ArrayList;
@@ -70,7 +71,7 @@ public final class KeySequence {
 
     private static @Nullable Long greatestKey(DSLContext tx, ArchivePair<?> pair, Table<?> side) {
         return tx.select(DSL.max(KeyColumns.of(side, pair).columns().get(0)).coerce(SQLDataType.BIGINT))
-                .from(TableName.only(side))
+                .from(OwnRows.of(side))
                 .fetchSingle()
                 .value1();
     }

@@ -90,8 +90,9 @@ final class LedgerCheck {
             differ(side, name, "does not exist" + APPLY);
             return;
         }
-        if (found.kind() != null) {
-            differ(side, name, "is " + found.kind() + TableMetadata.ORDINARY);
+        String kind = found.isPartitioned() ? "a partitioned table" : found.kind();
+        if (kind != null) {
+            differ(side, name, "is " + kind + TableMetadata.ORDINARY);
         }
         for (Field<?> field : table.fields()) {
             TableMetadata.Column column = found.columns().get(field.getName());

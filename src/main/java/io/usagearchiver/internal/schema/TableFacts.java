@@ -1,5 +1,6 @@
 package io.usagearchiver.internal.schema;
 
+import io.usagearchiver.internal.postgres.OwnRows;
 import io.usagearchiver.internal.postgres.TableName;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -21,7 +22,12 @@ import org.jspecify.annotations.Nullable;
 public final class TableFacts {
     /**
      * Under session_replication_role = replica other triggers fire, those of foreign keys not among them. Foreign keys are
-     * found by their triggers: pg_constraint has no index for those that refer to a table.
+     * found by their triggers: pg_constraint has no index for those that refer to a table. Of a partition, only what counts
+     * where it is reached through its table: its own rules and row security do not, and what its defaults, checks and indexes
+     * have beyond the table's can refuse a row, but not alter one. All of it is read for each batch, so a partition is told by
+     * its row of pg_class, and looked at more closely only if it has triggers. OFFSET 0 keeps the planner from reading all of
+     * pg_class instead. A publication that tells of deletes may be of
+     * any of them.
      */
     private static final String FACTS = """
             select t.ord as ord, d.fact as fact
@@ -30,7 +36,8 @@ public final class TableFacts {
             cross join lateral (
               select array['table', c.oid::text, c.relkind::text, c.relpersistence::text,
                 pg_catalog.row_security_active(c.oid)::text, c.relreplident::text,
-                pg_catalog.current_setting('session_replication_role')] as fact
+                pg_catalog.current_setting('session_replication_role'),
+                case when c.relkind = 'p' then pg_catalog.pg_get_partkeydef(c.oid) else '' end] as fact
               union all
               select array['child', i.inhrelid::text] from pg_catalog.pg_inherits i where i.inhparent = c.oid
               union all
@@ -68,14 +75,48 @@ public final class TableFacts {
               join pg_catalog.pg_class o on o.oid = f.conrelid join pg_catalog.pg_namespace n on n.oid = o.relnamespace
               where g.tgrelid = c.oid and g.tgisinternal and f.contype = 'f' and g.tgtype & 12 <> 0
               union all
-              select array['publication', p.pubname::text]
+              select array['publication', p.pubname::text, case when c.relkind = 'p' then (select pg_catalog.concat(
+                  (select pg_catalog.string_agg(r.prrelid::text, ' ' order by r.prrelid)
+                    from pg_catalog.pg_publication_rel r where r.prpubid = p.oid), ' in ',
+                  (select pg_catalog.string_agg(s.pnnspid::text, ' ' order by s.pnnspid)
+                    from pg_catalog.pg_publication_namespace s where s.pnpubid = p.oid))) end]
               from pg_catalog.pg_publication p
-              where (p.pubdelete or p.pubupdate) and (p.puballtables or exists (
+              where (p.pubdelete or p.pubupdate) and (c.relkind = 'p' or p.puballtables or exists (
                 select from (select c.oid union all select a.relid from pg_catalog.pg_partition_ancestors(c.oid) a) t (oid)
                 join pg_catalog.pg_class k on k.oid = t.oid
                 where exists (select from pg_catalog.pg_publication_rel r where r.prpubid = p.oid and r.prrelid = k.oid)
                   or exists (select from pg_catalog.pg_publication_namespace s
                     where s.pnpubid = p.oid and s.pnnspid = k.relnamespace)))
+              union all
+              select e.fact
+              from (
+                with recursive tree (oid, relkind, relpersistence, relreplident, relhastriggers) as (
+                  select k.oid, k.relkind, k.relpersistence, k.relreplident, k.relhastriggers
+                  from pg_catalog.pg_inherits i
+                  cross join lateral (select * from pg_catalog.pg_class k where k.oid = i.inhrelid offset 0) k
+                  where c.relkind = 'p' and i.inhparent = c.oid and not i.inhdetachpending
+                  union all
+                  select k.oid, k.relkind, k.relpersistence, k.relreplident, k.relhastriggers
+                  from tree p
+                  join pg_catalog.pg_inherits i on i.inhparent = p.oid
+                  cross join lateral (select * from pg_catalog.pg_class k where k.oid = i.inhrelid offset 0) k
+                  where p.relkind = 'p' and not i.inhdetachpending)
+                select * from tree) p
+              cross join lateral (
+                select array['partition', p.oid::pg_catalog.regclass::text, p.oid::text, p.relkind::text,
+                  p.relpersistence::text, p.relreplident::text] as fact
+                union all
+                select array['trigger of partition', g.tgname::text, g.tgtype::text, g.tgenabled::text, 'false', p.oid::text]
+                from pg_catalog.pg_trigger g
+                where p.relhastriggers and g.tgrelid = p.oid and (not g.tgisinternal or g.tgparentid <> 0 and not exists (
+                  select from pg_catalog.pg_constraint f where f.oid = g.tgconstraint and f.contype = 'f'))
+                union all
+                select array['reference of partition', f.conname::text, g.tgenabled::text, f.confdeltype::text,
+                  f.conrelid::pg_catalog.regclass::text, p.oid::text]
+                from pg_catalog.pg_trigger g join pg_catalog.pg_constraint f on f.oid = g.tgconstraint
+                where p.relhastriggers and g.tgrelid = p.oid and g.tgisinternal and f.contype = 'f' and f.confrelid = p.oid
+                  and g.tgtype & 8 <> 0
+              ) e
             ) d""";
 
     private static final String HASH =
@@ -89,7 +130,7 @@ public final class TableFacts {
         return DSL.field("(select " + HASH + " from ({0}) f)", SQLDataType.VARCHAR, facts(tables));
     }
 
-    /** Reads the catalog: all tables and their {@link #fingerprint} in one snapshot. */
+    /** Reads the catalog: all tables and their {@link #fingerprint} in one snapshot. The session learns which are partitioned. */
     public static Reading read(DSLContext tx, List<? extends Table<?>> tables) {
         String fingerprint = "";
         Map<Integer, List<String[]>> facts = new HashMap<>();
@@ -104,7 +145,9 @@ public final class TableFacts {
         List<@Nullable TableMetadata> read = new ArrayList<>();
         for (int i = 0; i < tables.size(); i++) {
             List<String[]> ofTable = facts.get(i + 1);
-            read.add(ofTable == null ? null : TableMetadata.of(TableName.name(tables.get(i)), ofTable));
+            TableMetadata table = ofTable == null ? null : TableMetadata.of(TableName.name(tables.get(i)), ofTable);
+            OwnRows.learn(tx.configuration(), tables.get(i), table != null && table.isPartitioned());
+            read.add(table);
         }
         return new Reading(fingerprint, read);
     }

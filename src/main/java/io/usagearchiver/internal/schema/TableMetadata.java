@@ -16,25 +16,29 @@ import org.jspecify.annotations.Nullable;
  * refuse shows as another fingerprint. To look at something more, add a fact.
  *
  * @param name the canonical name, {@code schema.table}
- * @param kind what is wrong with its kind, or null for a permanent ordinary table without children
+ * @param kind what is wrong with its kind, or null for a permanent table without inheritance children, ordinary or partitioned
+ * @param partitionedBy as in PARTITION BY; null for a table that is not partitioned
  * @param columns by name
  * @param indexes the unique ones
  * @param rowSecurity whether row security applies to this session
  * @param triggers those that fire in this session, but for PostgreSQL's own
  * @param rules those that act in this session
  * @param references foreign keys to this table
- * @param published whether a publication tells of its deletes or updates
+ * @param published whether a publication tells of its deletes or updates, or of those of a table that may be a partition
+ * @param partitions all that rows are routed to, and those between them and the table
  */
 public record TableMetadata(
         String name,
         @Nullable String kind,
+        @Nullable String partitionedBy,
         Map<String, Column> columns,
         List<Index> indexes,
         boolean rowSecurity,
         List<Trigger> triggers,
         List<Rule> rules,
         List<Reference> references,
-        boolean published) {
+        boolean published,
+        List<Partition> partitions) {
 
     /**
      * A column.
@@ -100,8 +104,20 @@ public record TableMetadata(
      */
     record Reference(String name, String table, @Nullable String action, boolean enforced) {}
 
-    /** What a table must be that is something else. */
+    /**
+     * A partition, of the table or of a partition.
+     *
+     * @param kind what is wrong with its kind, or null
+     * @param triggers those that fire in this session, but for PostgreSQL's own
+     * @param references foreign keys to this partition, also those that are to the table
+     */
+    record Partition(
+            String name, long oid, @Nullable String kind, List<Trigger> triggers, List<Reference> references) {}
+
+    /** What a table must be that is something else; and one of a pair. */
     static final String ORDINARY = "; it must be a permanent ordinary table";
+
+    static final String PERMANENT = "; it must be a permanent table, ordinary or partitioned";
 
     /** What is wrong where row security applies. */
     static final String ROW_SECURITY = "has row security that applies to this role: rows could be passed over unseen;"
@@ -124,27 +140,48 @@ public record TableMetadata(
                         isTrue(fact[6]) && !notValidated.contains(fact[1]),
                         isTrue(fact[7])))
                 .forEach(column -> columns.put(column.name(), column));
+        boolean partitioned = table[2].equals("p");
         return new TableMetadata(
                 name,
                 kind(table[2], table[3], those(facts, "child").findAny().isPresent()),
+                partitioned ? table[7] : null,
                 columns,
                 those(facts, "index")
                         .map(fact -> new Index(
                                 isTrue(fact[1]), isTrue(fact[3]), columns(fact[7], Integer.parseInt(fact[6]), facts)))
                         .toList(),
                 isTrue(table[4]),
-                those(facts, "trigger")
-                        .filter(fact -> fires(fact[3], replica))
-                        .map(fact -> trigger(fact[1], Integer.parseInt(fact[2]), isTrue(fact[4])))
-                        .toList(),
+                triggers(those(facts, "trigger"), replica),
                 those(facts, "rule")
                         .filter(fact -> fires(fact[3], replica))
                         .map(fact -> new Rule(fact[1], fact[2].equals("3"), fact[2].equals("4"), fact[2].equals("2")))
                         .toList(),
-                those(facts, "reference")
-                        .map(fact -> new Reference(fact[1], fact[4], action(fact[3]), fires(fact[2], replica)))
-                        .toList(),
-                those(facts, "publication").findAny().isPresent());
+                references(those(facts, "reference"), replica),
+                those(facts, "publication").findAny().isPresent(),
+                those(facts, "partition")
+                        .map(fact -> partition(fact, facts, replica))
+                        .toList());
+    }
+
+    private static Partition partition(String[] partition, List<String[]> facts, boolean replica) {
+        String oid = partition[2];
+        return new Partition(
+                partition[1],
+                Long.parseLong(oid),
+                kind(partition[3], partition[4], false),
+                triggers(those(facts, "trigger of partition").filter(fact -> fact[5].equals(oid)), replica),
+                references(those(facts, "reference of partition").filter(fact -> fact[5].equals(oid)), replica));
+    }
+
+    private static List<Trigger> triggers(Stream<String[]> facts, boolean replica) {
+        return facts.filter(fact -> fires(fact[3], replica))
+                .map(fact -> trigger(fact[1], Integer.parseInt(fact[2]), isTrue(fact[4])))
+                .toList();
+    }
+
+    private static List<Reference> references(Stream<String[]> facts, boolean replica) {
+        return facts.map(fact -> new Reference(fact[1], fact[4], action(fact[3]), fires(fact[2], replica)))
+                .toList();
     }
 
     /** The columns of an index's key, by their numbers; an expression is none. */
@@ -167,13 +204,12 @@ public record TableMetadata(
 
     private static @Nullable String kind(String relkind, String persistence, boolean hasChildren) {
         return switch (relkind) {
-            case "r" ->
+            case "r", "p" ->
                 switch (persistence) {
                     case "u" -> "unlogged: a crash empties it";
                     case "t" -> "temporary";
-                    default -> hasChildren ? "a table with inheritance children" : null;
+                    default -> hasChildren && relkind.equals("r") ? "a table with inheritance children" : null;
                 };
-            case "p" -> "a partitioned table";
             case "v" -> "a view";
             case "m" -> "a materialized view";
             case "f" -> "a foreign table";
@@ -198,6 +234,11 @@ public record TableMetadata(
             case "d" -> "set default";
             default -> null;
         };
+    }
+
+    /** Whether its rows are in partitions. */
+    boolean isPartitioned() {
+        return partitionedBy != null;
     }
 
     /** Whether a key of these columns identifies a row: unique, and never null. */
