@@ -136,6 +136,11 @@ public final class ArchivePlugin implements SchedulerPlugin {
         set(SettingNames.MAX_REPLICA_LAG, value);
     }
 
+    /** Whether whole partitions are handed over to the archive. Default {@code false}. */
+    public void setHandOver(@Nullable String value) {
+        set(SettingNames.HAND_OVER, value);
+    }
+
     /**
      * The classes of {@link io.usagearchiver.SweepListener}s that hear of this node's sweeps, separated by commas, such as
      * {@code io.usagearchiver.metrics.SweepMetrics}. Default: none.

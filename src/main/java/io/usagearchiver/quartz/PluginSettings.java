@@ -64,6 +64,7 @@ public record PluginSettings(
             SettingNames.RUN_WINDOW,
             SettingNames.TARGET_BATCH_TIME,
             SettingNames.MAX_REPLICA_LAG,
+            SettingNames.HAND_OVER,
             SettingNames.LISTENERS);
 
     /**
@@ -126,7 +127,8 @@ public record PluginSettings(
                                 .parse(defaults.idleTransactionTimeout(), SettingText::duration),
                         reader.text(SettingNames.RETRY_TIMEOUT, false)
                                 .parse(defaults.retryTimeout(), SettingText::duration),
-                        pace(reader)));
+                        pace(reader),
+                        reader.text(SettingNames.HAND_OVER, false).parse(defaults.handOver(), SettingText::yesOrNo)));
     }
 
     /** Parses a job's data: all that the job knows, whatever the environment is. */
@@ -213,6 +215,9 @@ public record PluginSettings(
         }
         if (pace.maxReplicaLag() != null) {
             properties.put(SettingNames.MAX_REPLICA_LAG, SettingText.text(pace.maxReplicaLag()));
+        }
+        if (archive.handOver()) {
+            properties.put(SettingNames.HAND_OVER, "true");
         }
         return properties;
     }

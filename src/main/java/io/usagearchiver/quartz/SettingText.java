@@ -26,6 +26,14 @@ final class SettingText {
         };
     }
 
+    static boolean yesOrNo(String value) {
+        return switch (value) {
+            case "true" -> true;
+            case "false" -> false;
+            default -> throw new IllegalArgumentException("must be true or false");
+        };
+    }
+
     static double share(String value) {
         double share = SHARE.matcher(value).matches() ? Double.parseDouble(value) : Double.NaN;
         if (share >= 0 && share <= Pace.MAX_PAUSE_SHARE) {

@@ -57,7 +57,8 @@ class PluginSettingsTest {
                         Duration.ofSeconds(60),
                         Duration.ofSeconds(10),
                         Duration.ofMinutes(5),
-                        Pace.full()));
+                        Pace.full(),
+                        false));
     }
 
     @Test
@@ -79,7 +80,8 @@ class PluginSettingsTest {
                 "pauseShare", "0.5",
                 "runWindow", "22:00-06:00",
                 "targetBatchTime", "9ms",
-                "maxReplicaLag", "10s"));
+                "maxReplicaLag", "10s",
+                "handOver", "true"));
         PluginSettings settings = parse(properties, Map.of());
 
         assertThat(settings)
@@ -102,7 +104,8 @@ class PluginSettingsTest {
                                         0.5,
                                         RunWindow.parse("22:00-06:00"),
                                         Duration.ofMillis(9),
-                                        Duration.ofSeconds(10)))));
+                                        Duration.ofSeconds(10)),
+                                true)));
         assertThat(settings.toProperties()).containsExactlyInAnyOrderEntriesOf(properties);
     }
 

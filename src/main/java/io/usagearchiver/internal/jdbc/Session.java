@@ -17,6 +17,7 @@ import org.jooq.DSLContext;
 import org.jooq.Record;
 import org.jooq.Results;
 import org.jooq.exception.DataAccessException;
+import org.jooq.impl.DSL;
 import org.jooq.impl.DefaultExecuteListenerProvider;
 import org.jspecify.annotations.Nullable;
 
@@ -134,6 +135,24 @@ public final class Session implements AutoCloseable {
                 return judge.apply(
                         configuration.dsl(), told.get(told.size() - 1).get(0));
             });
+        } catch (RuntimeException e) {
+            throw told(e, current);
+        }
+    }
+
+    /**
+     * Executes a statement that PostgreSQL allows in no transaction, so that no limits can be set for it.
+     *
+     * @param limits of which only the time counts in which there has to be an answer
+     * @throws ConnectionLostException if the connection was lost before and there is no other to be had
+     */
+    public void alone(TransactionLimits limits, String statement) {
+        LentConnection current = current();
+        try {
+            current.limitAnswers(limits.answer());
+            jooq.set(current.connection()).dsl().execute("{0}", DSL.raw(statement));
+        } catch (SQLException e) {
+            throw told(new DataAccessException(String.valueOf(e.getMessage()), e), current);
         } catch (RuntimeException e) {
             throw told(e, current);
         }

@@ -34,6 +34,12 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
     /** How much longer opening waits for a lock than PostgreSQL lets a frozen node hold it. */
     private static final Duration TAKEOVER_MARGIN = Duration.ofSeconds(5);
 
+    /** How long what hands over a partition waits for a lock at most: all who come for the table meanwhile wait with it. */
+    private static final Duration HAND_OVER_LOCK_TIMEOUT = Duration.ofMillis(40);
+
+    /** How long a frozen node may hold such a lock. */
+    private static final Duration HAND_OVER_IDLE_TIMEOUT = Duration.ofSeconds(1);
+
     /** How long a slice's statement waits for a row at most: longer than most transactions of an application hold one. */
     private static final Duration SLICE_LOCK_TIMEOUT = Duration.ofMillis(50);
 
@@ -133,6 +139,16 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
         return of(READ_COMMITTED, settings, lock, statement, with(PLANS, "'synchronous_commit', 'off'"));
     }
 
+    /** Hands over a partition: whatever it holds or waits for keeps others waiting, and never for long. */
+    public static TransactionLimits handOver(ArchiveSettings settings) {
+        return of(
+                READ_COMMITTED,
+                least(HAND_OVER_LOCK_TIMEOUT, settings.lockTimeout()),
+                least(HAND_OVER_IDLE_TIMEOUT, settings.idleTransactionTimeout()),
+                settings.statementTimeout(),
+                with(PLANS, "'synchronous_commit', 'off'"));
+    }
+
     private static Duration least(Duration... durations) {
         return Stream.of(durations).min(Comparator.naturalOrder()).orElseThrow();
     }
@@ -189,14 +205,18 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
 
     private static TransactionLimits of(
             String mode, ArchiveSettings settings, Duration lock, Duration statement, List<String> more) {
+        return of(mode, lock, settings.idleTransactionTimeout(), statement, more);
+    }
+
+    private static TransactionLimits of(
+            String mode, Duration lock, Duration idle, Duration statement, List<String> more) {
         return new TransactionLimits(
                 mode,
                 statement,
                 with(
                         more,
                         "'lock_timeout', '" + lock.toMillis() + "'",
-                        "'idle_in_transaction_session_timeout', '"
-                                + settings.idleTransactionTimeout().toMillis() + "'"),
+                        "'idle_in_transaction_session_timeout', '" + idle.toMillis() + "'"),
                 statement.plus(NETWORK_MARGIN));
     }
 
