@@ -12,7 +12,7 @@ import java.util.concurrent.Callable;
 
 /** A statement of the first partition's hand-over, which is just about to be sent. Also a program that does not come further. */
 enum HandOverStep {
-    LOOK("select exists (select from"),
+    LOOK(") and not coalesce("),
     ADD_CHECK(" not valid"),
     VALIDATE_CHECK(" validate constraint "),
     LOCK_PARTITION(" in share mode"),

@@ -54,7 +54,7 @@ final class HandOver {
     private final FastPath locks;
     private final Set<Long> seen = new HashSet<>();
     private int vain;
-    private boolean over;
+    private boolean told;
     private boolean moved;
 
     /**
@@ -84,9 +84,6 @@ final class HandOver {
     @Nullable
     StopReason next(List<CandidateQuery> wanted, PairSchema schema) {
         moved = false;
-        if (over) {
-            return null;
-        }
         try {
             for (HotPartition partition : run.once(TransactionLimits.page(run.settings()), this::partitions)) {
                 if (seen.contains(partition.oid())) {
@@ -97,15 +94,18 @@ final class HandOver {
                     return reason;
                 }
                 moved = tryOut(partition, wanted, schema);
-                seen.add(partition.oid());
                 if (moved) {
+                    // Not for good: a crash of the server may undo it.
                     return null;
                 }
+                seen.add(partition.oid());
             }
         } catch (InTheWayException e) {
-            log.warn("{}: all partitions go row by row: {}", run.ledger(), e.getMessage());
+            if (!told) {
+                log.warn("{}: all partitions go row by row: {}", run.ledger(), e.getMessage());
+            }
+            told = true;
         }
-        over = true;
         return null;
     }
 
