@@ -19,12 +19,7 @@ import org.jooq.impl.DSL;
  * @param archivePartitions the same of the archive
  */
 record AnyPair(
-        String what,
-        ArchivePair<?> pair,
-        String columns,
-        String rows,
-        String hotPartitions,
-        String archivePartitions) {
+        String what, ArchivePair<?> pair, String columns, String rows, String hotPartitions, String archivePartitions) {
     AnyPair(String what, ArchivePair<?> pair, String columns, String rows) {
         this(what, pair, columns, rows, "", "");
     }

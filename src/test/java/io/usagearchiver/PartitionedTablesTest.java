@@ -64,8 +64,11 @@ class PartitionedTablesTest {
     @BeforeEach
     void three_years_in_partitions() {
         changed = false;
-        db.execute("DROP TABLE IF EXISTS call, call_archive CASCADE; DROP SCHEMA IF EXISTS aside CASCADE;"
-                + " CREATE SCHEMA aside; TRUNCATE usage_archive_sweep, usage_archive_hold, usage_archive_baseline");
+        db.execute(
+                "DO $$ DECLARE t regclass; BEGIN FOR t IN SELECT oid FROM pg_class WHERE relname ~ '^call' AND relkind IN"
+                        + " ('r', 'p') AND NOT relispartition LOOP EXECUTE format('DROP TABLE %s CASCADE', t); END LOOP; END $$;"
+                        + " DROP SCHEMA IF EXISTS aside CASCADE; CREATE SCHEMA aside;"
+                        + " TRUNCATE usage_archive_sweep, usage_archive_hold, usage_archive_baseline");
         for (String table : List.of("call", "call_archive")) {
             db.execute("CREATE TABLE " + table + " (id bigint, at timestamp, note text, PRIMARY KEY (id, at))"
                     + " PARTITION BY RANGE (at); CREATE INDEX ON " + table + " (at)");
@@ -126,8 +129,8 @@ class PartitionedTablesTest {
             Archiver restorer = Archiver.builder(PAIR, db.restorer())
                     .settings(ArchiveSettings.defaults().withBatchSize(25))
                     .build();
-            RowFilter year = RowFilter.ages(
-                    LocalDateTime.parse("2020-01-01T00:00"), LocalDateTime.parse("2021-01-01T00:00"));
+            RowFilter year =
+                    RowFilter.ages(LocalDateTime.parse("2020-01-01T00:00"), LocalDateTime.parse("2021-01-01T00:00"));
             assertThat(restorer.restore(year, null, "audit", new StopSignal())
                             .counts()
                             .rowsMoved())
@@ -177,7 +180,7 @@ class PartitionedTablesTest {
     void a_page_comes_from_one_partition_after_another_and_is_sorted_nowhere() throws SQLException {
         Set<String> pages = Collections.synchronizedSet(new LinkedHashSet<>());
         ConnectionSource recorded = new TappedConnections(db.archiver(), (sql, connection) -> {
-            if (sql.contains(" order by ") && sql.contains("\"call\"")) {
+            if (sql.contains(" order by ") && sql.contains("\"call\"") && !sql.contains("sampled_")) {
                 pages.add(sql);
             }
         });
@@ -263,18 +266,14 @@ class PartitionedTablesTest {
         db.execute("CREATE TABLE call_young PARTITION OF call DEFAULT; DROP TABLE call_archive_2020_02;"
                 + " INSERT INTO call SELECT 1000 + i, now() at time zone 'UTC' - i * interval '14 days'"
                 + " FROM generate_series(0, 29) i");
-        LocalDateTime cutoff = plan().cutoff();
-        List<String> months = IntStream.rangeClosed(0, 1)
-                .mapToObj(month -> YearMonth.from(cutoff).plusMonths(month).toString())
-                .toList();
+        List<String> months = db.strings("SELECT DISTINCT to_char(at, 'YYYY-MM') FROM call WHERE id > 1000"
+                + " AND at < now() at time zone 'UTC' - interval '12 months' ORDER BY 1");
 
-        assertThat(plan().warnings().stream()
-                        .filter(warning -> warning.startsWith("public.call_archive has no partition for rows of 2020-02, ")))
-                .singleElement()
-                .asString()
-                .endsWith(": a sweep leaves them hot, rejected; CREATE TABLE … PARTITION OF public.call_archive …")
-                .contains(months.get(0))
-                .doesNotContain(YearMonth.from(cutoff).plusMonths(2).toString());
+        assertThat(months).hasSizeBetween(2, 3);
+        assertThat(plan().warnings())
+                .containsOnlyOnce(
+                        "public.call_archive has no partition for rows of 2020-02, " + String.join(", ", months)
+                                + ": a sweep leaves them hot, rejected; CREATE TABLE … PARTITION OF public.call_archive …");
     }
 
     @Test
@@ -375,10 +374,11 @@ class PartitionedTablesTest {
             CREATE PUBLICATION p FOR TABLE call_2021_12; ALTER TABLE call_2021_12 REPLICA IDENTITY NOTHING | hot public.call publishes deletes, which PostgreSQL refuses: ERROR: cannot delete from table "call_2021_12" because it does not have a replica identity and publishes deletes; see its replica identity, and the row filter and column list of its publications
             """)
     void a_partition_that_is_altered_in_mid_sweep_ends_it_before_the_next_batch(String change, String difference) {
-        db.execute("CREATE TRIGGER harmless BEFORE UPDATE ON call_archive_2021_12 FOR EACH ROW EXECUTE FUNCTION alter_row();"
-                + " CREATE TRIGGER sleeping BEFORE INSERT ON call_archive_2021_12 FOR EACH ROW EXECUTE FUNCTION alter_row();"
-                + " ALTER TABLE call_archive_2021_12 DISABLE TRIGGER sleeping;"
-                + " CREATE TRIGGER harmless BEFORE UPDATE ON call_2021_12 FOR EACH ROW EXECUTE FUNCTION alter_row()");
+        db.execute(
+                "CREATE TRIGGER harmless BEFORE UPDATE ON call_archive_2021_12 FOR EACH ROW EXECUTE FUNCTION alter_row();"
+                        + " CREATE TRIGGER sleeping BEFORE INSERT ON call_archive_2021_12 FOR EACH ROW EXECUTE FUNCTION alter_row();"
+                        + " ALTER TABLE call_archive_2021_12 DISABLE TRIGGER sleeping;"
+                        + " CREATE TRIGGER harmless BEFORE UPDATE ON call_2021_12 FOR EACH ROW EXECUTE FUNCTION alter_row()");
         try {
             SchemaDriftException drift = catchThrowableOfType(
                     SchemaDriftException.class,
@@ -397,22 +397,25 @@ class PartitionedTablesTest {
     /** The statement sees the catalog as it was when it began, and a partition's lock comes with its first row. */
     @Test
     void a_trigger_that_comes_while_a_slice_is_being_deleted_alters_no_row() throws Exception {
-        db.execute("CREATE OR REPLACE FUNCTION public.slow(bigint) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN"
-                + " IF $1 = 1 AND current_query() LIKE '%\"moved\" as %' THEN PERFORM pg_sleep(0.3); END IF; RETURN true; END $$");
+        db.execute(
+                "CREATE OR REPLACE FUNCTION public.slow(bigint) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN"
+                        + " IF $1 = 1 AND current_query() LIKE '%\"moved\" as %' THEN PERFORM pg_sleep(0.3); END IF; RETURN true; END $$");
         ArchivePair<?> slow = PAIR.where(DSL.condition("public.slow({0})", DSL.field(DSL.name("id"))));
         CompletableFuture<Void> creation = CompletableFuture.runAsync(() -> {
             await().pollInterval(Duration.ofMillis(2))
                     .until(() -> db.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
                                     + " AND datname = current_database()")
                             > 0);
-            db.execute("CREATE TRIGGER t BEFORE INSERT ON call_archive_2019_01 FOR EACH ROW EXECUTE FUNCTION alter_row()");
+            db.execute(
+                    "CREATE TRIGGER t BEFORE INSERT ON call_archive_2019_01 FOR EACH ROW EXECUTE FUNCTION alter_row()");
         });
 
-        catchThrowableOfType(SchemaDriftException.class, () -> Archiver.builder(slow, db.archiver())
-                .build()
-                .sweep());
+        SchemaDriftException drift = catchThrowableOfType(
+                SchemaDriftException.class,
+                () -> Archiver.builder(slow, db.archiver()).build().sweep());
 
         creation.get(1, TimeUnit.MINUTES);
+        assertThat(drift.differences()).hasSize(1);
         assertArchived("false");
     }
 
@@ -452,10 +455,12 @@ class PartitionedTablesTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void a_table_that_becomes_a_partitioned_one_in_mid_sweep_is_swept_on_and_so_is_one_that_was(boolean first) {
-        String partitioned = "ALTER TABLE call RENAME TO call_whole; CREATE TABLE call (LIKE call_whole, PRIMARY KEY (id, at))"
-                + " PARTITION BY RANGE (at); CREATE INDEX ON call (at); ALTER TABLE call ATTACH PARTITION call_whole DEFAULT;"
-                + " GRANT ALL ON call TO PUBLIC";
-        String whole = "ALTER TABLE call DETACH PARTITION call_whole; DROP TABLE call; ALTER TABLE call_whole RENAME TO call";
+        String partitioned =
+                "ALTER TABLE call RENAME TO call_whole; CREATE TABLE call (LIKE call_whole, PRIMARY KEY (id, at))"
+                        + " PARTITION BY RANGE (at); CREATE INDEX ON call (at); ALTER TABLE call ATTACH PARTITION call_whole DEFAULT;"
+                        + " GRANT ALL ON call TO PUBLIC";
+        String whole =
+                "ALTER TABLE call DETACH PARTITION call_whole; DROP TABLE call; ALTER TABLE call_whole RENAME TO call";
         db.execute("CREATE TABLE call_rows AS TABLE call; DROP TABLE call CASCADE;"
                 + " CREATE TABLE call (LIKE call_rows, PRIMARY KEY (id, at)); CREATE INDEX ON call (at);"
                 + " INSERT INTO call TABLE call_rows; DROP TABLE call_rows; GRANT ALL ON call TO PUBLIC");

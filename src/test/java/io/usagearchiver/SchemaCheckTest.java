@@ -117,8 +117,7 @@ class SchemaCheckTest {
         };
         assertThat(differences(Archiver.builder(pair, withTemporaryTables).build()))
                 .hasSize(2)
-                .allMatch(difference ->
-                        difference.matches(
+                .allMatch(difference -> difference.matches(
                         "\\w+ pg_temp.\\w+ is temporary; it must be a permanent table, ordinary or partitioned"));
     }
 
@@ -515,11 +514,12 @@ class SchemaCheckTest {
     /** Each into one partition hot_low or arc_low, and one partitioned itself, hot_high of hot_rest, or arc_high of arc_rest. */
     private void partition(String table, String key) {
         String prefix = table.toLowerCase(Locale.ROOT);
-        db.execute(named("ALTER TABLE TAB RENAME TO PRE_whole; CREATE TABLE TAB (LIKE PRE_whole, PRIMARY KEY (" + key + "))"
-                        + " PARTITION BY RANGE (id); CREATE INDEX ON TAB (completed_at); CREATE INDEX ON TAB (created_at);"
-                        + " CREATE TABLE PRE_low PARTITION OF TAB FOR VALUES FROM (MINVALUE) TO (3);"
-                        + " CREATE TABLE PRE_rest PARTITION OF TAB DEFAULT PARTITION BY RANGE (id);"
-                        + " CREATE TABLE PRE_high PARTITION OF PRE_rest DEFAULT; GRANT ALL ON TAB TO ")
+        db.execute(named("ALTER TABLE TAB RENAME TO PRE_whole; CREATE TABLE TAB (LIKE PRE_whole, PRIMARY KEY (" + key
+                                + "))"
+                                + " PARTITION BY RANGE (id); CREATE INDEX ON TAB (completed_at); CREATE INDEX ON TAB (created_at);"
+                                + " CREATE TABLE PRE_low PARTITION OF TAB FOR VALUES FROM (MINVALUE) TO (3);"
+                                + " CREATE TABLE PRE_rest PARTITION OF TAB DEFAULT PARTITION BY RANGE (id);"
+                                + " CREATE TABLE PRE_high PARTITION OF PRE_rest DEFAULT; GRANT ALL ON TAB TO ")
                         .replace("TAB", named(table))
                         .replace("PRE", prefix)
                 + TestDatabase.ARCHIVER);
@@ -568,8 +568,9 @@ class SchemaCheckTest {
                 + " CREATE FOREIGN TABLE arc_far PARTITION OF ARC FOR VALUES FROM (MINVALUE) TO (3) SERVER far"));
         try {
             assertThat(differences())
-                    .contains(named("archive public.ARC has partition public.arc_far, which is a foreign table; each must be"
-                            + " a permanent table, ordinary or partitioned itself"));
+                    .contains(named(
+                            "archive public.ARC has partition public.arc_far, which is a foreign table; each must be"
+                                    + " a permanent table, ordinary or partitioned itself"));
         } finally {
             db.execute("DROP FOREIGN DATA WRAPPER far CASCADE");
         }
@@ -581,8 +582,10 @@ class SchemaCheckTest {
         partition(side.split("\\.")[1], "id, model_name");
 
         assertThat(differences())
-                .containsExactly(named(side + " has no primary key or full unique index on exactly id, not null; that of a"
-                        + " table that is partitioned by RANGE (id) has these columns, too, and so must the pair's key"));
+                .containsExactly(
+                        named(
+                                side + " has no primary key or full unique index on exactly id, not null; that of a"
+                                        + " table that is partitioned by RANGE (id) has these columns, too, and so must the pair's key"));
     }
 
     @Test

@@ -39,7 +39,11 @@ final class Bench implements AutoCloseable {
         server.recreateDatabase();
         if (inPartitions) {
             server.execute(partitioned(Usage.HOT, "RANGE (id)", "FROM (MINVALUE) TO (500)", "FROM (500) TO (1500)")
-                    + partitioned(Usage.ARCHIVE, "HASH (id)", "WITH (MODULUS 2, REMAINDER 0)", "WITH (MODULUS 2, REMAINDER 1)")
+                    + partitioned(
+                            Usage.ARCHIVE,
+                            "HASH (id)",
+                            "WITH (MODULUS 2, REMAINDER 0)",
+                            "WITH (MODULUS 2, REMAINDER 1)")
                     + " CREATE TABLE hot_rest PARTITION OF " + Usage.HOT + " DEFAULT");
         }
         writers = new Writers(server::connect, history, seed, WRITERS);

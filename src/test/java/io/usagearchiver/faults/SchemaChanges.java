@@ -391,7 +391,10 @@ final class SchemaChanges {
     private static Stream<SchemaChange> partitions() {
         String before = "CREATE TRIGGER t BEFORE INSERT ON chaos_aside FOR EACH ROW EXECUTE FUNCTION chaos.";
         return Stream.of(
-                        inPartitions("TARGET", "a partition of the target gets a trigger that alters each row", before + "alters()"),
+                        inPartitions(
+                                "TARGET",
+                                "a partition of the target gets a trigger that alters each row",
+                                before + "alters()"),
                         inPartitions(
                                 "TARGET",
                                 "a partition of the target gets a trigger that swallows each fifth row",
@@ -428,12 +431,13 @@ final class SchemaChanges {
                                 "ALTER TABLE SOURCE DETACH PARTITION chaos_aside; ALTER TABLE SOURCE ATTACH PARTITION chaos_aside"
                                         + " DEFAULT"),
                         inPartitions(
-                                "SOURCE",
-                                "a partition of the source is referred to on delete cascade",
-                                "CREATE TABLE chaos.bill (id int REFERENCES chaos_aside ON DELETE CASCADE);"
-                                        + " INSERT INTO chaos.bill SELECT id FROM chaos_aside WHERE id % 3 = 0;"
-                                        + " CREATE TABLE chaos.kept AS TABLE chaos.bill")
-                                .harm("SELECT 'bill: ' || id FROM (TABLE chaos.kept EXCEPT ALL TABLE chaos.bill) AS gone"))
+                                        "SOURCE",
+                                        "a partition of the source is referred to on delete cascade",
+                                        "CREATE TABLE chaos.bill (id int REFERENCES chaos_aside ON DELETE CASCADE);"
+                                                + " INSERT INTO chaos.bill SELECT id FROM chaos_aside WHERE id % 3 = 0;"
+                                                + " CREATE TABLE chaos.kept AS TABLE chaos.bill")
+                                .harm(
+                                        "SELECT 'bill: ' || id FROM (TABLE chaos.kept EXCEPT ALL TABLE chaos.bill) AS gone"))
                 .map(SchemaChange::quietly);
     }
 
@@ -444,10 +448,12 @@ final class SchemaChanges {
                         "DROP TABLE IF EXISTS chaos.bill; DROP PUBLICATION IF EXISTS chaos;"
                                 + " DROP TRIGGER IF EXISTS t ON chaos_aside; DROP RULE IF EXISTS r ON chaos_aside;"
                                 + " ALTER TABLE chaos_aside REPLICA IDENTITY DEFAULT, DROP CONSTRAINT IF EXISTS c; ALTER TABLE "
-                                + table + " DETACH PARTITION chaos_aside; DROP TABLE " + table + "; ALTER TABLE chaos_aside RENAME TO "
+                                + table + " DETACH PARTITION chaos_aside; DROP TABLE " + table
+                                + "; ALTER TABLE chaos_aside RENAME TO "
                                 + table)
                 .given("BEGIN; ALTER TABLE " + table + " RENAME TO chaos_aside; CREATE TABLE " + table
-                        + " (LIKE chaos_aside INCLUDING DEFAULTS, PRIMARY KEY (id)) PARTITION BY RANGE (id); ALTER TABLE " + table
+                        + " (LIKE chaos_aside INCLUDING DEFAULTS, PRIMARY KEY (id)) PARTITION BY RANGE (id); ALTER TABLE "
+                        + table
                         + " ATTACH PARTITION chaos_aside DEFAULT; CREATE TABLE chaos.low PARTITION OF " + table
                         + " FOR VALUES FROM (-100) TO (0); GRANT ALL ON " + table + " TO PUBLIC; COMMIT");
     }

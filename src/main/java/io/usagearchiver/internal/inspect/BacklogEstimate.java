@@ -2,8 +2,8 @@ package io.usagearchiver.internal.inspect;
 
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.internal.postgres.NaiveUtc;
-import io.usagearchiver.internal.postgres.QueryPlan;
 import io.usagearchiver.internal.postgres.OwnRows;
+import io.usagearchiver.internal.postgres.QueryPlan;
 import java.time.LocalDateTime;
 import java.time.YearMonth;
 import java.util.LinkedHashMap;

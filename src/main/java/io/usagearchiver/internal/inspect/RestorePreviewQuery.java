@@ -27,8 +27,7 @@ public final class RestorePreviewQuery {
         Table<?> archive = pair.archive();
         KeyColumns archived = KeyColumns.of(archive, pair);
         KeyColumns hot = KeyColumns.of(pair.hot(), pair);
-        Table<?> both =
-                OwnRows.of(archive).leftJoin(OwnRows.of(pair.hot())).on(hot.equal(archived.columns()));
+        Table<?> both = OwnRows.of(archive).leftJoin(OwnRows.of(pair.hot())).on(hot.equal(archived.columns()));
         Condition isHot = hot.columns().get(0).isNotNull();
         // By branches, since no index serves the age as a whole.
         Condition matches = DSL.or(CandidateQueries.matching(pair, filter).stream()

@@ -94,10 +94,8 @@ public final class VerificationQuery {
 
         tx.execute("set local enable_seqscan = on");
         before(tx, endNanos);
-        long archivedRows = tx.select(COUNT)
-                .from(OwnRows.of(keyed.archive()))
-                .fetchSingle()
-                .value1();
+        long archivedRows =
+                tx.select(COUNT).from(OwnRows.of(keyed.archive())).fetchSingle().value1();
         Record sums = tx.select(movedRows(), restoredRows())
                 .from(L)
                 .where(L.TABLE_NAME.eq(table))

@@ -47,11 +47,12 @@ public record BatchCount(LedgerRow ledger, PairSchema schema) {
      *
      * @param moved how many
      * @param name what it is to call the fingerprint that it returns, for {@link #require}
+     * @param later whether that is empty instead, for {@link #requireNow}
      */
-    public ResultQuery<Record1<String>> within(Field<Integer> moved, String name) {
+    public ResultQuery<Record1<String>> within(Field<Integer> moved, String name, boolean later) {
         return counting(DSL.update(L), moved, 0, 0, 0)
                 .and(DSL.condition("{0} > 0", moved))
-                .returningResult(ledger.liveFingerprint().as(name));
+                .returningResult((later ? DSL.inline("") : ledger.liveFingerprint()).as(name));
     }
 
     /**
@@ -66,6 +67,20 @@ public record BatchCount(LedgerRow ledger, PairSchema schema) {
         } else {
             schema.requireUnchanged(live);
         }
+    }
+
+    /**
+     * Sees that a batch was counted, and reads the fingerprint now.
+     *
+     * @param counted what counting it has returned; null if it has returned nothing
+     * @throws RuntimeException as {@link #add} does
+     */
+    public void requireNow(DSLContext tx, @Nullable String counted) {
+        require(
+                tx,
+                counted == null
+                        ? null
+                        : tx.select(ledger.liveFingerprint()).fetchSingle().value1());
     }
 
     /** Sees the same without counting anything, since there is nothing: but for the holds. */

@@ -95,7 +95,12 @@ final class Batch {
         List<String> rows = new ArrayList<>(copied);
         rows.addAll(proven.values());
         if (!rows.isEmpty()) {
-            requireAll("deleted", tx.deleteFrom(onlySource).where(places.among(rows, candidates)).execute(), rows.size());
+            requireAll(
+                    "deleted",
+                    tx.deleteFrom(onlySource)
+                            .where(places.among(rows, candidates))
+                            .execute(),
+                    rows.size());
         }
         BatchResult moved = new BatchResult(copied.size(), proven.size(), present, Map.of());
         if (moved.isEmpty()) {
@@ -119,8 +124,7 @@ final class Batch {
         Field<String> row = DSL.field(DSL.name("locked", "row"), SQLDataType.VARCHAR);
         Field<String> present = DSL.field(DSL.name("locked", "present"), SQLDataType.VARCHAR);
         Table<?> locked = tx.select(
-                        places.text().as(row),
-                        DSL.when(held, sourceKey.text()).as(present))
+                        places.text().as(row), DSL.when(held, sourceKey.text()).as(present))
                 .from(onlySource)
                 .where(sourceKey.among(candidates))
                 .and(branch.wanted())

@@ -5,8 +5,8 @@ import io.usagearchiver.internal.jdbc.Wording;
 import io.usagearchiver.internal.ledger.BatchCount;
 import io.usagearchiver.internal.ledger.BatchResult;
 import io.usagearchiver.internal.ledger.LedgerRow;
-import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.postgres.OwnRows;
+import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.Slice;
 import io.usagearchiver.internal.schema.Direction;
@@ -89,7 +89,7 @@ final class FastBatch {
             statements.clear();
         }
         Wording.Text written = statements.computeIfAbsent(slice.shape(), shape -> {
-            Select<?> select = statement(slice.with(FROM, TO, KEYS).wanted(without));
+            Select<?> select = statement(slice.with(FROM, TO, KEYS).wanted(without), isToLookLater(dsl));
             List<@Nullable Object> binds = new ArrayList<>();
             binds.addAll(dsl.extractBindValues(select));
             return new Wording.Text(dsl.render(select), binds);
@@ -97,7 +97,15 @@ final class FastBatch {
         return with(written, slice);
     }
 
-    private Select<?> statement(Condition wanted) {
+    /**
+     * Whether the tables are to be looked at when the statement is done. It sees the catalog as that was when it began, and a
+     * partition of the target is locked against ALTER only with its first row.
+     */
+    private boolean isToLookLater(DSLContext dsl) {
+        return OwnRows.areInPartitions(dsl.configuration(), target);
+    }
+
+    private Select<?> statement(Condition wanted, boolean isToLookLater) {
         List<Field<Object>> columns = schema.columns(source);
         CommonTableExpression<?> moved = DSL.name("moved")
                 .as(DSL.deleteFrom(OwnRows.of(source)).where(wanted).returningResult(columns));
@@ -107,7 +115,7 @@ final class FastBatch {
                         .select(DSL.select(names("moved")).from(DSL.name("moved")))
                         .returningResult(DSL.inline(1).as("row")));
         Field<Integer> inserted = countOf("copied");
-        CommonTableExpression<?> counted = DSL.name("counted").as(count.within(inserted, FINGERPRINT));
+        CommonTableExpression<?> counted = DSL.name("counted").as(count.within(inserted, FINGERPRINT, isToLookLater));
         return DSL.with(moved)
                 .with(copied)
                 .with(counted)
@@ -146,10 +154,11 @@ final class FastBatch {
         if (deleted == 0) {
             count.requireAsBefore(tx);
         } else {
-            count.require(tx, row.get(FINGERPRINT, String.class));
-            if (OwnRows.areInPartitions(tx.configuration(), target)) {
-                // A partition is locked only with its first row, when the statement has begun to see the catalog.
-                count.requireAsBefore(tx);
+            String seen = row.get(FINGERPRINT, String.class);
+            if (isToLookLater(tx)) {
+                count.requireNow(tx, seen);
+            } else {
+                count.require(tx, seen);
             }
         }
         return new BatchResult(inserted, 0, List.of(), Map.of());

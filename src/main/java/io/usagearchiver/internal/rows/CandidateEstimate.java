@@ -21,16 +21,16 @@ public final class CandidateEstimate {
             return null;
         }
         return branches.stream()
-                .mapToLong(branch -> Math.round(dsl.explain(dsl.selectOne()
-                                .from(OwnRows.of(branch.table()))
-                                .where(branch.estimable()))
+                .mapToLong(branch -> Math.round(dsl.explain(
+                                dsl.selectOne().from(OwnRows.of(branch.table())).where(branch.estimable()))
                         .rows()))
                 .sum();
     }
 
     private static boolean isKnown(DSLContext dsl, CandidateQuery branch) {
         if (OwnRows.areInPartitions(dsl.configuration(), branch.table())) {
-            // The statistics of partitions are hidden from a role that has rights on the table alone. The planner has them.
+            // The statistics of partitions are hidden from a role that has rights on the table alone. The planner has
+            // them.
             return dsl.fetchSingle(
                             "select not exists (select from ({0}) as stored (oid) join pg_catalog.pg_class c using (oid)"
                                     + " where c.reltuples < 0 and pg_relation_size(c.oid) > 0)",

@@ -2,7 +2,6 @@ package io.usagearchiver.internal.rows;
 
 import io.usagearchiver.internal.postgres.NaiveUtc;
 import io.usagearchiver.internal.postgres.OwnRows;
-import io.usagearchiver.internal.postgres.TableName;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.Collection;

@@ -245,8 +245,7 @@ public final class KeyColumns {
 
     /** That the other table of the pair holds the key, where it is one of {@code keys}. */
     public Condition heldBy(KeyColumns other, Collection<String> keys) {
-        Select<?> held =
-                DSL.select(other.columns).from(OwnRows.of(other.table)).where(other.among(keys));
+        Select<?> held = DSL.select(other.columns).from(OwnRows.of(other.table)).where(other.among(keys));
         return CustomCondition.of(context -> {
             List<String> equals = live(context).operators(Comparison.EQUAL).stream()
                     .distinct()

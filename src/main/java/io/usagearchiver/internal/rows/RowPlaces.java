@@ -45,8 +45,9 @@ public final class RowPlaces {
      * @param keys of the rows there, at least: what PostgreSQL can leave out partitions by
      */
     public Condition among(List<String> places, List<String> keys) {
-        List<String> ctids =
-                places.stream().map(place -> place.substring(place.indexOf('('))).toList();
+        List<String> ctids = places.stream()
+                .map(place -> place.substring(place.indexOf('(')))
+                .toList();
         Condition there = DSL.condition("{0} = any (cast({1} as tid[]))", ctid, KeyColumns.array(ctids));
         if (places.stream().allMatch(place -> place.startsWith("("))) {
             return there;
@@ -54,8 +55,9 @@ public final class RowPlaces {
         List<String> partitions = places.stream()
                 .map(place -> place.substring(0, place.indexOf('(')))
                 .toList();
-        return there.and(key.within(KeyColumns.array(keys))).and(DSL.condition(
-                "(({0}, {1}) in (select * from unnest(cast({2} as oid[]), cast({3} as tid[])))) is true",
-                partition, ctid, KeyColumns.array(partitions), KeyColumns.array(ctids)));
+        return there.and(key.within(KeyColumns.array(keys)))
+                .and(DSL.condition(
+                        "(({0}, {1}) in (select * from unnest(cast({2} as oid[]), cast({3} as tid[])))) is true",
+                        partition, ctid, KeyColumns.array(partitions), KeyColumns.array(ctids)));
     }
 }

@@ -73,8 +73,7 @@ final class ConditionCheck {
                         "select has_table_privilege(to_regclass({0}), 'SELECT')", TableName.regclass(pair.hot()))
                 .get(0, Boolean.class);
         String refusal = readable
-                ? LedgerCheck.refusal(
-                        tx, true, "select from {0} where {1}", OwnRows.of(pair.hot()), pair.condition())
+                ? LedgerCheck.refusal(tx, true, "select from {0} where {1}", OwnRows.of(pair.hot()), pair.condition())
                 : null;
         if (refusal != null) {
             differences.add("cannot be asked for the pair's condition: " + refusal);

@@ -47,7 +47,9 @@ final class PartitionCheck {
     List<String> ofSource() {
         for (Partition partition : table.partitions()) {
             partition.triggers().stream()
-                    .filter(trigger -> trigger.eachRow() && trigger.onDelete() && !table.triggers().contains(trigger))
+                    .filter(trigger -> trigger.eachRow()
+                            && trigger.onDelete()
+                            && !table.triggers().contains(trigger))
                     .forEach(trigger -> differ("has partition " + partition.name() + " with " + trigger.title()
                             + ", which acts on DELETE; " + trigger.wayOut(partition.name())));
             partition.references().stream()
@@ -70,7 +72,9 @@ final class PartitionCheck {
     List<String> ofTarget(DSLContext tx, Table<?> side) {
         for (Partition partition : table.partitions()) {
             partition.triggers().stream()
-                    .filter(trigger -> trigger.eachRow() && trigger.onInsert() && !table.triggers().contains(trigger))
+                    .filter(trigger -> trigger.eachRow()
+                            && trigger.onInsert()
+                            && !table.triggers().contains(trigger))
                     .forEach(trigger -> differ("has partition " + partition.name() + " with " + trigger.title()
                             + ", which acts on each INSERT; " + trigger.wayOut(partition.name())));
         }

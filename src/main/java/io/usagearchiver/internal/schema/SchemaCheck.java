@@ -159,8 +159,7 @@ public final class SchemaCheck {
                 .forEach(rule -> differ(
                         side, source.name(), "has " + rule.title() + ", which acts on DELETE; drop or disable it"));
         source.references()
-                .forEach(reference ->
-                        harmOf(reference).ifPresent(harm -> differ(side, source.name(), harm)));
+                .forEach(reference -> harmOf(reference).ifPresent(harm -> differ(side, source.name(), harm)));
         new PartitionCheck(source).ofSource().forEach(difference -> differ(side, source.name(), difference));
         // Nothing is at this place, but PostgreSQL does not know that, and looks at each partition.
         String refusal = source.published()
