@@ -42,7 +42,7 @@ import org.jooq.impl.DSL;
 record PartitionMove(
         RunSession run, ArchivePair<?> pair, List<CandidateQuery> wanted, PairSchema schema, long oid) {
     private static final int FIRST_BLOCKS = 256;
-    private static final Duration PIECE = Duration.ofMillis(20);
+    private static final Duration PIECE = Duration.ofMillis(25);
     private static final int MOST_BLOCKS = 1 << 16;
     private static final int LOCK_ATTEMPTS = 10;
     private static final Duration PAUSE = Duration.ofMillis(25);

@@ -20,8 +20,12 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Moves expired rows into the archive, but for those under a hold. */
-public record Sweep(ArchivePair<?> pair) implements Move {
+/**
+ * Moves expired rows into the archive, but for those under a hold.
+ *
+ * @param handsOver whether whole partitions are handed over: the archive needs no others for their rows then
+ */
+public record Sweep(ArchivePair<?> pair, boolean handsOver) implements Move {
     private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.Archiving");
 
     @Override
@@ -56,8 +60,10 @@ public record Sweep(ArchivePair<?> pair) implements Move {
 
     @Override
     public List<CandidateQuery> rows(DSLContext tx, LedgerRow ledger, PairSchema shape) {
-        PartitionsNeeded.warnings(tx, pair, ledger.cutoff())
-                .forEach(warning -> log.warn("{}: {}", TableName.name(pair.hot()), warning));
+        if (!handsOver) {
+            PartitionsNeeded.warnings(tx, pair, ledger.cutoff())
+                    .forEach(warning -> log.warn("{}: {}", TableName.name(pair.hot()), warning));
+        }
         return CandidateQueries.expired(
                         pair, ledger.cutoff(), ActiveHolds.toHonour(tx, pair, () -> ledger.readHolds(tx, shape)))
                 .stream()
