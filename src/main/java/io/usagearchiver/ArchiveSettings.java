@@ -162,7 +162,16 @@ public record ArchiveSettings(
     /** These settings with other timeouts. */
     public ArchiveSettings withTimeouts(Duration lock, Duration statement, Duration idleTransaction) {
         return new ArchiveSettings(
-                retentionMonths, batchSize, workers, timeBudget, lock, statement, idleTransaction, retryTimeout, pace, handOver);
+                retentionMonths,
+                batchSize,
+                workers,
+                timeBudget,
+                lock,
+                statement,
+                idleTransaction,
+                retryTimeout,
+                pace,
+                handOver);
     }
 
     /** These settings with another limit for trying again after transient faults. */

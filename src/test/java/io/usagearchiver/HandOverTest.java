@@ -207,20 +207,24 @@ class HandOverTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {") and not coalesce(", " in share mode", "select count(*), count(*) filter", "lock table only"})
+    @ValueSource(
+            strings = {") and not coalesce(", " in share mode", "select count(*), count(*) filter", "lock table only"})
     void a_hold_that_is_set_meanwhile_counts(String statement) {
         makePartition(1);
-        RowFilter week = RowFilter.ages(
-                LocalDateTime.parse("2024-01-01T00:00:30"), LocalDateTime.parse("2024-01-01T00:01:00"));
+        RowFilter week =
+                RowFilter.ages(LocalDateTime.parse("2024-01-01T00:00:30"), LocalDateTime.parse("2024-01-01T00:01:00"));
 
-        SweepResult sweep = sweep(before(statement, () -> Archiver.builder(Calls.PAIR, db.restorer())
-                .build()
-                .holds()
-                .hold(week, null, "audit")));
+        SweepResult sweep = sweep(before(
+                statement,
+                () -> Archiver.builder(Calls.PAIR, db.restorer())
+                        .build()
+                        .holds()
+                        .hold(week, null, "audit")));
 
         assertThat(sweep.stopReason()).isEqualTo(StopReason.DRAINED);
         assertRowByRow("call_2024_01", "it has rows that stay hot");
-        calls.assertArchived(OLD + " AND NOT coalesce(done, at) BETWEEN '2024-01-01 00:00:30' AND '2024-01-01 00:00:59'");
+        calls.assertArchived(
+                OLD + " AND NOT coalesce(done, at) BETWEEN '2024-01-01 00:00:30' AND '2024-01-01 00:00:59'");
         calls.assertNothingLost();
     }
 
@@ -229,8 +233,7 @@ class HandOverTest {
         makePartition(3);
         try (CapturedLog captured = new CapturedLog()) {
             log = captured;
-            Archiver.builder(
-                            Calls.PAIR.where(DSL.condition("note <> 'note 9' or at < '2024-03-01'")), db.archiver())
+            Archiver.builder(Calls.PAIR.where(DSL.condition("note <> 'note 9' or at < '2024-03-01'")), db.archiver())
                     .clock(UsageRows.clockAt(LocalDateTime.parse("2026-06-15T12:00")))
                     .settings(ArchiveSettings.defaults().withHandOver(true))
                     .build()
@@ -302,7 +305,8 @@ class HandOverTest {
 
     @Test
     void a_large_default_partition_is_not_read_under_a_lock() {
-        db.execute("SET ROLE " + TestDatabase.ARCHIVER + "; CREATE TABLE call_rest PARTITION OF call_archive DEFAULT; RESET ROLE;"
+        db.execute("SET ROLE " + TestDatabase.ARCHIVER
+                + "; CREATE TABLE call_rest PARTITION OF call_archive DEFAULT; RESET ROLE;"
                 + " INSERT INTO call_archive SELECT i, '2019-01-01', NULL, repeat('x', 200) FROM generate_series(1, 40000) i;"
                 + " INSERT INTO original SELECT * FROM call_archive");
 
@@ -324,22 +328,23 @@ class HandOverTest {
 
         assertRowByRow("call_2024_01", "canceling statement due to lock timeout");
         calls.assertArchived(OLD);
-        assertThat(calls.partitions("call_archive").contains("call_2024_02"))
-                .isEqualTo(table.equals("call_2024_01"));
+        assertThat(calls.partitions("call_archive").contains("call_2024_02")).isEqualTo(table.equals("call_2024_01"));
     }
 
     @Test
     void indexes_that_the_archive_has_are_built_before() {
-        db.execute("SET ROLE " + TestDatabase.ARCHIVER + "; CREATE INDEX call_archive_brin ON call_archive USING brin (at)"
-                + " WITH (pages_per_range = 16); CREATE INDEX ON call_archive (note, id DESC); RESET ROLE");
+        db.execute(
+                "SET ROLE " + TestDatabase.ARCHIVER + "; CREATE INDEX call_archive_brin ON call_archive USING brin (at)"
+                        + " WITH (pages_per_range = 16); CREATE INDEX ON call_archive (note, id DESC); RESET ROLE");
 
         sweep();
 
         assertThat(reasons()).isEmpty();
         calls.assertArchived(OLD);
         calls.assertNothingLeftBehind();
-        assertThat(db.strings("SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'call_2024_01'::regclass"
-                        + " AND indexrelid::regclass::text LIKE 'usage_archiver%' ORDER BY 1"))
+        assertThat(db.strings(
+                        "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'call_2024_01'::regclass"
+                                + " AND indexrelid::regclass::text LIKE 'usage_archiver%' ORDER BY 1"))
                 .hasSize(2)
                 .anySatisfy(index -> assertThat(index).contains("USING brin (at) WITH (pages_per_range='16')"))
                 .anySatisfy(index -> assertThat(index).contains("(note, id DESC)"));
@@ -350,11 +355,13 @@ class HandOverTest {
     @Test
     void an_index_that_an_interrupted_try_has_left_is_built_anew() {
         db.execute("SET ROLE " + TestDatabase.ARCHIVER + "; CREATE INDEX ON call_archive (note); RESET ROLE");
-        String name = "usage_archiver_" + db.strings("SELECT 'call_2024_01'::regclass::oid || '_'"
-                        + " || 'call_archive_note_idx'::regclass::oid")
-                .get(0);
-        db.execute("SET ROLE " + TestDatabase.ARCHIVER + "; CREATE INDEX " + name + " ON call_2024_01 (note); RESET ROLE;"
-                + " UPDATE pg_index SET indisvalid = false WHERE indexrelid = '" + name + "'::regclass");
+        String name = "usage_archiver_"
+                + db.strings("SELECT 'call_2024_01'::regclass::oid || '_'"
+                                + " || 'call_archive_note_idx'::regclass::oid")
+                        .get(0);
+        db.execute(
+                "SET ROLE " + TestDatabase.ARCHIVER + "; CREATE INDEX " + name + " ON call_2024_01 (note); RESET ROLE;"
+                        + " UPDATE pg_index SET indisvalid = false WHERE indexrelid = '" + name + "'::regclass");
 
         sweep();
 
@@ -385,10 +392,12 @@ class HandOverTest {
         sweep();
 
         assertThat(calls.partitions("call_archive")).contains("call_2024_01");
-        assertThat(db.strings("SELECT grantee::regrole FROM pg_class, aclexplode(relacl) WHERE relname = 'call_2024_01'"))
+        assertThat(db.strings(
+                        "SELECT grantee::regrole FROM pg_class, aclexplode(relacl) WHERE relname = 'call_2024_01'"))
                 .containsOnly(TestDatabase.ARCHIVER);
-        assertThat(db.strings("SELECT attname FROM pg_attribute WHERE attrelid = 'call_2024_01'::regclass AND (atthasdef"
-                        + " OR attacl IS NOT NULL)"))
+        assertThat(db.strings(
+                        "SELECT attname FROM pg_attribute WHERE attrelid = 'call_2024_01'::regclass AND (atthasdef"
+                                + " OR attacl IS NOT NULL)"))
                 .isEmpty();
         db.execute("DROP SEQUENCE numbers CASCADE");
     }
@@ -412,19 +421,22 @@ class HandOverTest {
                         + " TO ('2024-01-20'); CREATE TABLE call_archive_0 PARTITION OF call_archive FOR VALUES FROM ('2024-01-20')"
                         + " TO ('2024-02-01') | its bounds overlap those of public.call_archive_"
             })
-    void what_is_in_the_way_of_one_partition_is_told_and_planned_and_its_rows_move_one_by_one(String change, String reason) {
+    void what_is_in_the_way_of_one_partition_is_told_and_planned_and_its_rows_move_one_by_one(
+            String change, String reason) {
         makePartition(1);
         makePartition(2);
         makePartition(3);
-        db.execute("CREATE OR REPLACE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
-                + " DROP TABLE IF EXISTS numbered; CREATE TABLE numbered AS SELECT i::bigint AS id FROM generate_series(1, 7000) i; ALTER TABLE numbered ADD PRIMARY KEY (id)");
+        db.execute(
+                "CREATE OR REPLACE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+                        + " DROP TABLE IF EXISTS numbered; CREATE TABLE numbered AS SELECT i::bigint AS id FROM generate_series(1, 7000) i; ALTER TABLE numbered ADD PRIMARY KEY (id)");
         db.execute(change);
         try {
             Plan plan = plan();
 
             SweepResult sweep = sweep();
 
-            assertThat(reasons()).anySatisfy(line -> assertThat(line).contains("call_2024_01 goes row by row: ", reason));
+            assertThat(reasons())
+                    .anySatisfy(line -> assertThat(line).contains("call_2024_01 goes row by row: ", reason));
             calls.assertArchived(OLD);
             assertThat(sweep.stopReason()).isEqualTo(StopReason.DRAINED);
             assertThat(calls.partitions("call")).contains("call_2024_01");
@@ -471,7 +483,8 @@ class HandOverTest {
 
     @Test
     void a_partition_that_may_get_new_rows_by_its_bounds_stays_though_all_its_rows_have_expired() {
-        db.execute("SET ROLE " + TestDatabase.ARCHIVER + "; CREATE TABLE call_2025 PARTITION OF call FOR VALUES FROM ('2025-01-01')"
+        db.execute("SET ROLE " + TestDatabase.ARCHIVER
+                + "; CREATE TABLE call_2025 PARTITION OF call FOR VALUES FROM ('2025-01-01')"
                 + " TO ('2026-01-01'); CREATE TABLE call_archive_2025 PARTITION OF call_archive FOR VALUES FROM ('2025-01-01')"
                 + " TO ('2026-01-01'); RESET ROLE; INSERT INTO call VALUES (1, '2025-01-02', NULL, 'old');"
                 + " INSERT INTO original VALUES (1, '2025-01-02', NULL, 'old')");
@@ -486,13 +499,14 @@ class HandOverTest {
     void rows_of_a_partition_that_was_handed_over_are_restored_one_by_one() {
         sweep();
         Archiver restorer = Archiver.builder(Calls.PAIR, db.restorer()).build();
-        RowFilter january = RowFilter.ages(
-                LocalDateTime.parse("2024-01-01T00:00"), LocalDateTime.parse("2024-01-01T00:01"));
+        RowFilter january =
+                RowFilter.ages(LocalDateTime.parse("2024-01-01T00:00"), LocalDateTime.parse("2024-01-01T00:01"));
 
         RestoreResult refused = restorer.restore(january, null, "audit", new StopSignal());
         assertThat(refused.counts().rowsRejected()).isEqualTo(30);
-        db.execute("SET ROLE " + TestDatabase.ARCHIVER
-                + "; CREATE TABLE call_again PARTITION OF call FOR VALUES FROM ('2024-01-01') TO ('2024-01-02'); RESET ROLE");
+        db.execute(
+                "SET ROLE " + TestDatabase.ARCHIVER
+                        + "; CREATE TABLE call_again PARTITION OF call FOR VALUES FROM ('2024-01-01') TO ('2024-01-02'); RESET ROLE");
         RestoreResult restored = restorer.restore(january, null, "audit", new StopSignal());
 
         assertThat(restored.counts().rowsMoved()).isEqualTo(30);

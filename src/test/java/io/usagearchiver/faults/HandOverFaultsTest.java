@@ -66,8 +66,7 @@ class HandOverFaultsTest {
 
             signal(node, "CONT");
             assertThat(node.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
-            assertThat(output(node))
-                    .contains("ended SUPERSEDED with " + (step == HandOverStep.NEXT ? ROWS : 0));
+            assertThat(output(node)).contains("ended SUPERSEDED with " + (step == HandOverStep.NEXT ? ROWS : 0));
         } finally {
             node.destroyForcibly();
         }
@@ -97,8 +96,8 @@ class HandOverFaultsTest {
 
     /** Another node finishes what the first one has left. */
     private void assertDrains() {
-        SweepResult result = Calls.archiver(() ->
-                        DriverManager.getConnection(server.url(), TestDatabase.ARCHIVER, TestDatabase.ARCHIVER))
+        SweepResult result = Calls.archiver(
+                        () -> DriverManager.getConnection(server.url(), TestDatabase.ARCHIVER, TestDatabase.ARCHIVER))
                 .build()
                 .sweep();
         assertThat(result.stopReason()).isEqualTo(StopReason.DRAINED);
@@ -146,6 +145,8 @@ class HandOverFaultsTest {
     }
 
     private static void signal(Process process, String signal) throws IOException, InterruptedException {
-        new ProcessBuilder("kill", "-" + signal, String.valueOf(process.pid())).start().waitFor();
+        new ProcessBuilder("kill", "-" + signal, String.valueOf(process.pid()))
+                .start()
+                .waitFor();
     }
 }

@@ -46,7 +46,9 @@ enum HandOverStep {
 
         @Override
         public void before(String sql, Connection connection) {
-            boolean hit = sql.contains(text) && (HandOverStep.this != COMMIT || moved) && (HandOverStep.this != NEXT || committed);
+            boolean hit = sql.contains(text)
+                    && (HandOverStep.this != COMMIT || moved)
+                    && (HandOverStep.this != NEXT || committed);
             committed |= moved && sql.equals(TappedConnections.COMMIT);
             moved |= sql.contains(MOVE.text);
             if (hit && !done) {
@@ -70,7 +72,10 @@ enum HandOverStep {
     }
 
     private static int signal(String signal) throws IOException, InterruptedException {
-        return new ProcessBuilder("kill", "-" + signal, String.valueOf(ProcessHandle.current().pid()))
+        return new ProcessBuilder(
+                        "kill",
+                        "-" + signal,
+                        String.valueOf(ProcessHandle.current().pid()))
                 .start()
                 .waitFor();
     }

@@ -49,7 +49,8 @@ public record Calls(Consumer<String> execute, Function<String, List<String>> str
     /** Makes the tables anew, with so many rows in each of the partitions. */
     public void create(int rows) {
         execute.accept("DROP TABLE IF EXISTS call, call_archive, original CASCADE; TRUNCATE usage_archive_sweep,"
-                + " usage_archive_hold, usage_archive_baseline; GRANT CREATE ON SCHEMA public TO " + TestDatabase.ARCHIVER
+                + " usage_archive_hold, usage_archive_baseline; GRANT CREATE ON SCHEMA public TO "
+                + TestDatabase.ARCHIVER
                 + "; SET ROLE " + TestDatabase.ARCHIVER + "; "
                 + table("call") + table("call_archive")
                 + month(2024, 1) + month(2024, 2) + month(2024, 3) + month(2026, 6) + " RESET ROLE;"
@@ -101,10 +102,13 @@ public record Calls(Consumer<String> execute, Function<String, List<String>> str
         assertThat(strings.apply("(TABLE original EXCEPT ALL (TABLE call UNION ALL TABLE call_archive)) UNION ALL"
                         + " ((TABLE call UNION ALL TABLE call_archive) EXCEPT ALL TABLE original)"))
                 .isEmpty();
-        assertThat(strings.apply("SELECT sum(rows_moved) = (SELECT count(*) FROM call_archive) FROM usage_archive_sweep"))
+        assertThat(strings.apply(
+                        "SELECT sum(rows_moved) = (SELECT count(*) FROM call_archive) FROM usage_archive_sweep"))
                 .containsExactly("t");
-        assertThat(strings.apply("SELECT c.oid::regclass FROM pg_class c WHERE c.relname ~ '^call_\\d' AND c.relkind = 'r'"
-                        + " AND (SELECT count(*) FROM pg_inherits i WHERE i.inhrelid = c.oid AND NOT i.inhdetachpending) <> 1"))
+        assertThat(
+                        strings.apply(
+                                "SELECT c.oid::regclass FROM pg_class c WHERE c.relname ~ '^call_\\d' AND c.relkind = 'r'"
+                                        + " AND (SELECT count(*) FROM pg_inherits i WHERE i.inhrelid = c.oid AND NOT i.inhdetachpending) <> 1"))
                 .as("partitions of neither table, or of both")
                 .isEmpty();
     }

@@ -97,8 +97,7 @@ public record PlanQuery(ArchivePair<?> pair, ArchiveSettings settings, PlanWarni
                     reader.read(null, nested -> PartitionsNeeded.warnings(nested, keyed, cutoff.plusMonths(1)));
             warnings.addAll(needed == null ? List.of() : needed);
             if (settings.handOver()) {
-                List<String> handedOver =
-                        reader.read(null, nested -> HandOverCheck.told(nested, keyed, cutoff));
+                List<String> handedOver = reader.read(null, nested -> HandOverCheck.told(nested, keyed, cutoff));
                 warnings.addAll(handedOver == null ? List.of() : handedOver);
             }
         }

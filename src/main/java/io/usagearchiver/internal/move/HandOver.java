@@ -155,8 +155,8 @@ final class HandOver {
     }
 
     private void buildIndexes(HotPartition partition) {
-        List<MissingIndexes> missing = run.once(
-                TransactionLimits.page(run.settings()), tx -> MissingIndexes.of(tx, pair, partition));
+        List<MissingIndexes> missing =
+                run.once(TransactionLimits.page(run.settings()), tx -> MissingIndexes.of(tx, pair, partition));
         for (MissingIndexes index : missing) {
             String create = index.create();
             if (create == null) {

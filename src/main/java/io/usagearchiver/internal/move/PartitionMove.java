@@ -39,8 +39,7 @@ import org.jooq.impl.DSL;
  * column that this is partitioned by: there, PostgreSQL suffers no other partition when it attaches this one, and no such row in
  * the default one.
  */
-record PartitionMove(
-        RunSession run, ArchivePair<?> pair, List<CandidateQuery> wanted, PairSchema schema, long oid) {
+record PartitionMove(RunSession run, ArchivePair<?> pair, List<CandidateQuery> wanted, PairSchema schema, long oid) {
     private static final int FIRST_BLOCKS = 256;
     private static final Duration PIECE = Duration.ofMillis(25);
     private static final int MOST_BLOCKS = 1 << 16;
@@ -196,7 +195,11 @@ record PartitionMove(
             }
         }
         ddl.append("lock table only ").append(hot).append(" in access exclusive mode; ");
-        ddl.append("alter table ").append(hot).append(" detach partition ").append(name).append("; ");
+        ddl.append("alter table ")
+                .append(hot)
+                .append(" detach partition ")
+                .append(name)
+                .append("; ");
         if (partition.standIn() != null) {
             ddl.append("drop table ").append(partition.standIn()).append("; ");
         }
@@ -208,7 +211,11 @@ record PartitionMove(
         }
         if (partition.grantees() != null) {
             // Who may write to the hot table may not do so to the archive's.
-            ddl.append("; revoke all on ").append(name).append(" from ").append(partition.grantees()).append(" cascade");
+            ddl.append("; revoke all on ")
+                    .append(name)
+                    .append(" from ")
+                    .append(partition.grantees())
+                    .append(" cascade");
         }
         tx.execute(raw(ddl.toString()));
     }

@@ -168,8 +168,7 @@ public final class HandOverCheck {
     public static List<HotPartition> partitions(DSLContext tx, ArchivePair<?> pair, LocalDateTime cutoff) {
         var hot = TableName.regclass(pair.hot());
         var archive = TableName.regclass(pair.archive());
-        var ranges =
-                DSL.sql(RANGES, hot, archive, DSL.sql(END, DSL.inline(1)), DSL.sql(END, DSL.inline(2)));
+        var ranges = DSL.sql(RANGES, hot, archive, DSL.sql(END, DSL.inline(1)), DSL.sql(END, DSL.inline(2)));
         return tx
                 .fetch(
                         PARTITIONS,

@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param name what it will be called, quoted, with its schema
  * @param create the statement that builds it, for a session that is in no transaction; null if that has to be done by hand
  */
-public record MissingIndexes(String index, String name, @Nullable String create) {
+public record MissingIndexes(
+        String index, String name, @Nullable String create) {
     /** Of both, what PostgreSQL compares. Columns are by name: the numbers may differ. */
     private static final String FACTS = """
             select x.indexrelid, i.relname, x.indisunique, x.indisvalid, k.contype,
@@ -59,6 +60,8 @@ public record MissingIndexes(String index, String name, @Nullable String create)
                         DSL.sql(FACTS, oid),
                         DSL.inline(partition.name(), SQLDataType.VARCHAR))
                 .map(row -> new MissingIndexes(
-                        row.get("index", String.class), row.get("name", String.class), row.get("create_", String.class)));
+                        row.get("index", String.class),
+                        row.get("name", String.class),
+                        row.get("create_", String.class)));
     }
 }
