@@ -17,7 +17,6 @@ import org.jooq.DSLContext;
 import org.jooq.Record;
 import org.jooq.Results;
 import org.jooq.exception.DataAccessException;
-import org.jooq.impl.DSL;
 import org.jooq.impl.DefaultExecuteListenerProvider;
 import org.jspecify.annotations.Nullable;
 
@@ -34,7 +33,7 @@ public final class Session implements AutoCloseable {
     private final StopSignal stop;
     private final StatementCanceller canceller;
     private final Retry retry;
-    private final Configuration jooq;
+    final Configuration jooq;
     private @Nullable LentConnection lent;
     private boolean renewed;
 
@@ -141,24 +140,6 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * Executes a statement that PostgreSQL allows in no transaction, so that no limits can be set for it.
-     *
-     * @param limits of which only the time counts in which there has to be an answer
-     * @throws ConnectionLostException if the connection was lost before and there is no other to be had
-     */
-    public void alone(TransactionLimits limits, String statement) {
-        LentConnection current = current();
-        try {
-            current.limitAnswers(limits.answer());
-            jooq.set(current.connection()).dsl().execute("{0}", DSL.raw(statement));
-        } catch (SQLException e) {
-            throw told(new DataAccessException(String.valueOf(e.getMessage()), e), current);
-        } catch (RuntimeException e) {
-            throw told(e, current);
-        }
-    }
-
-    /**
      * Runs {@code work} in a transaction as {@link #transaction} does, and again after transient faults.
      *
      * @throws StoppedException instead of another attempt, if the session was asked to stop
@@ -197,7 +178,7 @@ public final class Session implements AutoCloseable {
     }
 
     /** A fault as it may be told, after giving back a connection that is gone. */
-    private RuntimeException told(RuntimeException fault, LentConnection current) {
+    RuntimeException told(RuntimeException fault, LentConnection current) {
         if (fault instanceof StoppedException) {
             return fault;
         }
@@ -242,7 +223,7 @@ public final class Session implements AutoCloseable {
         }
     }
 
-    private LentConnection current() {
+    LentConnection current() {
         if (lent != null) {
             return lent;
         }

@@ -192,7 +192,7 @@ final class HandOver {
             try {
                 return work.get();
             } catch (InTheWayException e) {
-                if (!e.ofLocks || ++vain >= ATTEMPTS) {
+                if (!e.isOfLocks() || ++vain >= ATTEMPTS) {
                     throw e;
                 }
             }
@@ -218,23 +218,6 @@ final class HandOver {
                             : 0);
         } catch (InTheWayException e) {
             log.debug("{}: {} keeps {}: {}", run.ledger(), partition.name(), HandOverCheck.CONSTRAINT, e.getMessage());
-        }
-    }
-
-    /** Why a partition is not handed over. */
-    static final class InTheWayException extends RuntimeException {
-        private static final long serialVersionUID = 1;
-
-        private final boolean ofLocks;
-
-        /**
-         * A reason.
-         *
-         * @param ofLocks whether it may well be none a little later
-         */
-        InTheWayException(String reason, boolean ofLocks) {
-            super(reason);
-            this.ofLocks = ofLocks;
         }
     }
 }

@@ -4,7 +4,6 @@ import io.usagearchiver.ArchivePair;
 import io.usagearchiver.internal.jdbc.StoppedException;
 import io.usagearchiver.internal.ledger.BatchCount;
 import io.usagearchiver.internal.ledger.BatchResult;
-import io.usagearchiver.internal.move.HandOver.InTheWayException;
 import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.CandidateQuery;

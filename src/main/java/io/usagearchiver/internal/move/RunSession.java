@@ -1,6 +1,7 @@
 package io.usagearchiver.internal.move;
 
 import io.usagearchiver.ArchiveSettings;
+import io.usagearchiver.internal.jdbc.LoneStatement;
 import io.usagearchiver.internal.jdbc.Session;
 import io.usagearchiver.internal.jdbc.TransactionLimits;
 import io.usagearchiver.internal.jdbc.Wording;
@@ -129,7 +130,7 @@ final class RunSession {
     /**
      * Does something for a hand-over, which is never worth trying for long.
      *
-     * @throws HandOver.InTheWayException if PostgreSQL does not do it
+     * @throws InTheWayException if PostgreSQL does not do it
      */
     <T extends @Nullable Object> T once(TransactionLimits limits, Function<DSLContext, T> work) {
         return once(() -> session.transaction(limits, work));
@@ -138,7 +139,7 @@ final class RunSession {
     /** The same for a statement that is in no transaction. */
     void alone(String statement) {
         once(() -> {
-            session.alone(TransactionLimits.page(settings), statement);
+            LoneStatement.execute(session, TransactionLimits.page(settings), statement);
             return true;
         });
     }
@@ -153,7 +154,7 @@ final class RunSession {
                     throw e;
                 }
                 boolean ofLocks = SqlState.isOfLocks(e);
-                throw new HandOver.InTheWayException(
+                throw new InTheWayException(
                         (ofLocks ? "others have it or the table in use for too long: " : "") + SqlState.message(e),
                         ofLocks);
             }
