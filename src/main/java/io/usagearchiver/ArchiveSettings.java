@@ -27,6 +27,9 @@ import org.jspecify.annotations.Nullable;
  * @param retryTimeout how long a sweep keeps trying after a transient fault, such as a restart of the server, without a
  *     batch that succeeds; default 5 min
  * @param pace how the sweep spares what else uses the database; default {@link Pace#full()}
+ * @param handOver whether a partition of the hot table whose rows are all expired becomes one of the archive, instead of its
+ *     rows moving one by one; default false. The role must own both tables and the partition. Whatever is in the way of that,
+ *     the rows of the partition move as any others
  */
 public record ArchiveSettings(
         int retentionMonths,
@@ -37,7 +40,8 @@ public record ArchiveSettings(
         Duration statementTimeout,
         Duration idleTransactionTimeout,
         Duration retryTimeout,
-        Pace pace) {
+        Pace pace,
+        boolean handOver) {
 
     /** The default retention period, in calendar months. */
     public static final int DEFAULT_RETENTION_MONTHS = 13;
@@ -91,7 +95,8 @@ public record ArchiveSettings(
                 Duration.ofSeconds(60),
                 Duration.ofSeconds(10),
                 Duration.ofMinutes(5),
-                Pace.full());
+                Pace.full(),
+                false);
     }
 
     /** These settings with another retention period, in calendar months. */
@@ -105,7 +110,8 @@ public record ArchiveSettings(
                 statementTimeout,
                 idleTransactionTimeout,
                 retryTimeout,
-                pace);
+                pace,
+                handOver);
     }
 
     /** These settings with another batch size, in rows. */
@@ -119,7 +125,8 @@ public record ArchiveSettings(
                 statementTimeout,
                 idleTransactionTimeout,
                 retryTimeout,
-                pace);
+                pace,
+                handOver);
     }
 
     /** These settings with so many workers. */
@@ -133,7 +140,8 @@ public record ArchiveSettings(
                 statementTimeout,
                 idleTransactionTimeout,
                 retryTimeout,
-                pace);
+                pace,
+                handOver);
     }
 
     /** These settings with another time budget, or with none. */
@@ -147,13 +155,23 @@ public record ArchiveSettings(
                 statementTimeout,
                 idleTransactionTimeout,
                 retryTimeout,
-                pace);
+                pace,
+                handOver);
     }
 
     /** These settings with other timeouts. */
     public ArchiveSettings withTimeouts(Duration lock, Duration statement, Duration idleTransaction) {
         return new ArchiveSettings(
-                retentionMonths, batchSize, workers, timeBudget, lock, statement, idleTransaction, retryTimeout, pace);
+                retentionMonths,
+                batchSize,
+                workers,
+                timeBudget,
+                lock,
+                statement,
+                idleTransaction,
+                retryTimeout,
+                pace,
+                handOver);
     }
 
     /** These settings with another limit for trying again after transient faults. */
@@ -167,7 +185,8 @@ public record ArchiveSettings(
                 statementTimeout,
                 idleTransactionTimeout,
                 limit,
-                pace);
+                pace,
+                handOver);
     }
 
     /** These settings with another pace. */
@@ -181,7 +200,23 @@ public record ArchiveSettings(
                 statementTimeout,
                 idleTransactionTimeout,
                 retryTimeout,
-                newPace);
+                newPace,
+                handOver);
+    }
+
+    /** These settings, with whole partitions handed over or not. */
+    public ArchiveSettings withHandOver(boolean wholePartitions) {
+        return new ArchiveSettings(
+                retentionMonths,
+                batchSize,
+                workers,
+                timeBudget,
+                lockTimeout,
+                statementTimeout,
+                idleTransactionTimeout,
+                retryTimeout,
+                pace,
+                wholePartitions);
     }
 
     /**

@@ -113,7 +113,7 @@ public final class Archiver {
      * @throws ArchiveException if there is no connection to be had
      */
     public SweepResult sweep(StopSignal stop) {
-        return MoveRun.run(context, new Sweep(pair), connections, listeners, stop);
+        return MoveRun.run(context, new Sweep(pair, context.settings().handOver()), connections, listeners, stop);
     }
 
     /**

@@ -42,15 +42,15 @@ class ArchiveSettingsTest {
     void the_ends_of_every_range_are_accepted(Duration duration) {
         Duration lock = duration.minusMillis(1);
         ArchiveSettings shortest =
-                new ArchiveSettings(1, 1, 1, duration, lock, duration, duration, duration, Pace.full());
+                new ArchiveSettings(1, 1, 1, duration, lock, duration, duration, duration, Pace.full(), false);
         assertThat(shortest.withRetentionMonths(1200).withBatchSize(50_000).withWorkers(16))
                 .isEqualTo(new ArchiveSettings(
-                        1200, 50_000, 16, duration, lock, duration, duration, duration, Pace.full()));
+                        1200, 50_000, 16, duration, lock, duration, duration, duration, Pace.full(), false));
         Duration least = ArchiveSettings.MIN_DURATION;
         assertThat(shortest.withTimeouts(least, duration, least)
                         .withTimeBudget(least)
                         .withRetryTimeout(least))
-                .isEqualTo(new ArchiveSettings(1, 1, 1, least, least, duration, least, least, Pace.full()));
+                .isEqualTo(new ArchiveSettings(1, 1, 1, least, least, duration, least, least, Pace.full(), false));
     }
 
     @ParameterizedTest
@@ -75,7 +75,8 @@ class ArchiveSettingsTest {
                         Duration.ofSeconds(60),
                         Duration.ofSeconds(10),
                         Duration.ofMinutes(5),
-                        Pace.full()));
+                        Pace.full(),
+                        false));
     }
 
     @Test
@@ -86,10 +87,11 @@ class ArchiveSettingsTest {
                 .withRetryTimeout(one.plusMillis(3))
                 .withBatchSize(7)
                 .withWorkers(6)
-                .withRetentionMonths(8);
+                .withRetentionMonths(8)
+                .withHandOver(true);
         assertThat(changed)
                 .isEqualTo(new ArchiveSettings(
-                        8, 7, 6, one, one, one.plusMillis(1), one.plusMillis(2), one.plusMillis(3), Pace.full()));
+                        8, 7, 6, one, one, one.plusMillis(1), one.plusMillis(2), one.plusMillis(3), Pace.full(), true));
         assertThat(changed.withTimeBudget(null).timeBudget()).isNull();
     }
 

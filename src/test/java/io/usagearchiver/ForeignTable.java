@@ -12,21 +12,21 @@ import org.jooq.impl.Internal;
 import org.jooq.impl.TableImpl;
 
 /** A table as a host's generated code would have it, without the generator. */
-final class ForeignTable extends TableImpl<Record> {
+public final class ForeignTable extends TableImpl<Record> {
     private static final long serialVersionUID = 1;
 
     private transient UniqueKey<Record> primaryKey;
 
-    ForeignTable(String schema, String name) {
+    public ForeignTable(String schema, String name) {
         super(DSL.name(name), DSL.schema(DSL.name(schema)));
     }
 
-    <T> TableField<Record, T> column(String name, DataType<T> type) {
+    public <T> TableField<Record, T> column(String name, DataType<T> type) {
         return createField(DSL.name(name), type, this);
     }
 
     /** Another table with the columns that this one has by now. */
-    ForeignTable twin(String schema, String name) {
+    public ForeignTable twin(String schema, String name) {
         ForeignTable twin = new ForeignTable(schema, name);
         for (Field<?> column : fields()) {
             twin.column(column.getName(), column.getDataType());

@@ -161,6 +161,11 @@ public final class ArchivePlugin implements SchedulerPlugin {
         set(SettingNames.MAX_REPLICA_LAG, value);
     }
 
+    /** Whether whole partitions are handed over to the archive. Default {@code false}. */
+    public void setHandOver(@Nullable String value) {
+        set(SettingNames.HAND_OVER, value);
+    }
+
     /**
      * Whether the coming partitions of an archive that is partitioned by month are made before each sweep, by the archive's
      * owner. Default {@code false}.

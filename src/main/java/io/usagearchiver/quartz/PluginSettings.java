@@ -73,6 +73,7 @@ public record PluginSettings(
             SettingNames.TARGET_BATCH_TIME,
             SettingNames.MAX_REPLICA_LAG,
             SettingNames.CREATE_PARTITIONS,
+            SettingNames.HAND_OVER,
             SettingNames.LISTENERS);
 
     /**
@@ -136,7 +137,8 @@ public record PluginSettings(
                                 .parse(defaults.idleTransactionTimeout(), SettingText::duration),
                         reader.text(SettingNames.RETRY_TIMEOUT, false)
                                 .parse(defaults.retryTimeout(), SettingText::duration),
-                        PaceProperties.read(reader)),
+                        PaceProperties.read(reader),
+                        reader.text(SettingNames.HAND_OVER, false).parse(defaults.handOver(), SettingText::truth)),
                 reader.text(SettingNames.CREATE_PARTITIONS, false).parse(false, SettingText::truth));
     }
 
@@ -202,6 +204,9 @@ public record PluginSettings(
         properties.putAll(PaceProperties.text(archive.pace()));
         if (createPartitions) {
             properties.put(SettingNames.CREATE_PARTITIONS, "true");
+        }
+        if (archive.handOver()) {
+            properties.put(SettingNames.HAND_OVER, "true");
         }
         return properties;
     }

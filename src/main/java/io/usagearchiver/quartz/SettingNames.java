@@ -29,6 +29,7 @@ final class SettingNames {
     static final String TARGET_BATCH_TIME = "targetBatchTime";
     static final String MAX_REPLICA_LAG = "maxReplicaLag";
     static final String CREATE_PARTITIONS = "createPartitions";
+    static final String HAND_OVER = "handOver";
     /** Of the node, not of the job: the plugin reads it, and the job store never has it. */
     static final String LISTENERS = "listeners";
 

@@ -58,7 +58,8 @@ class PluginSettingsTest {
                         Duration.ofSeconds(60),
                         Duration.ofSeconds(10),
                         Duration.ofMinutes(5),
-                        Pace.full()));
+                        Pace.full(),
+                        false));
     }
 
     @Test
@@ -81,7 +82,8 @@ class PluginSettingsTest {
                 "runWindow", "22:00-06:00",
                 "targetBatchTime", "9ms",
                 "maxReplicaLag", "10s",
-                "createPartitions", "true"));
+                "createPartitions", "true",
+                "handOver", "true"));
         PluginSettings settings = parse(properties, Map.of());
 
         assertThat(settings)
@@ -104,7 +106,8 @@ class PluginSettingsTest {
                                         0.5,
                                         RunWindow.parse("22:00-06:00"),
                                         Duration.ofMillis(9),
-                                        Duration.ofSeconds(10))),
+                                        Duration.ofSeconds(10)),
+                                true),
                         true));
         assertThat(settings.toProperties()).containsExactlyInAnyOrderEntriesOf(properties);
     }

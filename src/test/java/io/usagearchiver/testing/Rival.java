@@ -37,6 +37,16 @@ public final class Rival implements AutoCloseable {
         connection.commit();
     }
 
+    /** Commits, and is done. */
+    public void commitAndClose() {
+        try {
+            connection.commit();
+            connection.close();
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
     /** Rolls back what is not committed. */
     @Override
     public void close() throws SQLException {

@@ -15,6 +15,7 @@ import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.PartitionsNeeded;
 import io.usagearchiver.internal.schema.Direction;
 import io.usagearchiver.internal.schema.GrantCheck;
+import io.usagearchiver.internal.schema.HandOverCheck;
 import io.usagearchiver.internal.schema.KeySequence;
 import io.usagearchiver.internal.schema.Obstacles;
 import io.usagearchiver.internal.schema.PairSchema;
@@ -95,6 +96,10 @@ public record PlanQuery(ArchivePair<?> pair, ArchiveSettings settings, PlanWarni
             List<String> needed =
                     reader.read(null, nested -> PartitionsNeeded.warnings(nested, keyed, cutoff.plusMonths(1)));
             warnings.addAll(needed == null ? List.of() : needed);
+            if (settings.handOver()) {
+                List<String> handedOver = reader.read(null, nested -> HandOverCheck.told(nested, keyed, cutoff));
+                warnings.addAll(handedOver == null ? List.of() : handedOver);
+            }
         }
         return new Plan(
                 TableName.name(pair.hot()),

@@ -33,7 +33,7 @@ public final class Session implements AutoCloseable {
     private final StopSignal stop;
     private final StatementCanceller canceller;
     private final Retry retry;
-    private final Configuration jooq;
+    final Configuration jooq;
     private @Nullable LentConnection lent;
     private boolean renewed;
 
@@ -177,7 +177,7 @@ public final class Session implements AutoCloseable {
     }
 
     /** A fault as it may be told, after giving back a connection that is gone. */
-    private RuntimeException told(RuntimeException fault, LentConnection current) {
+    RuntimeException told(RuntimeException fault, LentConnection current) {
         if (fault instanceof StoppedException) {
             return fault;
         }
@@ -222,7 +222,7 @@ public final class Session implements AutoCloseable {
         }
     }
 
-    private LentConnection current() {
+    LentConnection current() {
         if (lent != null) {
             return lent;
         }

@@ -37,6 +37,12 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
     /** Whoever comes later queues up behind a lock of a table that is waited for. */
     private static final Duration TABLE_LOCK_TIMEOUT = Duration.ofMillis(100);
 
+    /** How long what hands over a partition waits for a lock at most: all who come for the table meanwhile wait with it. */
+    private static final Duration HAND_OVER_LOCK_TIMEOUT = Duration.ofMillis(40);
+
+    /** How long a frozen node may hold such a lock. */
+    private static final Duration HAND_OVER_IDLE_TIMEOUT = Duration.ofSeconds(1);
+
     /**
      * Plans must not depend on statistics: into an archive that was never analyzed, or with the NULL set of an age
      * column, the planner's guess costs seconds a batch. Index scans and generic plans are right in every case here, and a
@@ -134,6 +140,16 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
         return of(READ_COMMITTED, settings, lock, statement, with(PLANS, "'synchronous_commit', 'off'"));
     }
 
+    /** Hands over a partition: whatever it holds or waits for keeps others waiting, and never for long. */
+    public static TransactionLimits handOver(ArchiveSettings settings) {
+        return of(
+                READ_COMMITTED,
+                least(HAND_OVER_LOCK_TIMEOUT, settings.lockTimeout()),
+                least(HAND_OVER_IDLE_TIMEOUT, settings.idleTransactionTimeout()),
+                settings.statementTimeout(),
+                with(PLANS, "'synchronous_commit', 'off'"));
+    }
+
     private static Duration least(Duration... durations) {
         return Stream.of(durations).min(Comparator.naturalOrder()).orElseThrow();
     }
@@ -200,14 +216,18 @@ public record TransactionLimits(String mode, Duration statement, List<String> se
 
     private static TransactionLimits of(
             String mode, ArchiveSettings settings, Duration lock, Duration statement, List<String> more) {
+        return of(mode, lock, settings.idleTransactionTimeout(), statement, more);
+    }
+
+    private static TransactionLimits of(
+            String mode, Duration lock, Duration idle, Duration statement, List<String> more) {
         return new TransactionLimits(
                 mode,
                 statement,
                 with(
                         more,
                         "'lock_timeout', '" + lock.toMillis() + "'",
-                        "'idle_in_transaction_session_timeout', '"
-                                + settings.idleTransactionTimeout().toMillis() + "'"),
+                        "'idle_in_transaction_session_timeout', '" + idle.toMillis() + "'"),
                 statement.plus(NETWORK_MARGIN));
     }
 

@@ -9,6 +9,7 @@ import io.usagearchiver.internal.ledger.SupersededException;
 import io.usagearchiver.internal.ledger.SwallowedException;
 import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.rows.CandidateQuery;
+import io.usagearchiver.internal.schema.Direction;
 import io.usagearchiver.internal.schema.PairSchema;
 import io.usagearchiver.internal.schema.SchemaCheck;
 import java.util.List;
@@ -19,7 +20,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Batches until no row that the move wants is left, or a reason to stop.
+ * Batches until no row that the move wants is left, or a reason to stop. Whole partitions that can be handed over go first.
  *
  * <p>A pass over the candidates is followed by another if it moved a row and an expired row is left: one that was locked,
  * or that expired behind the cursor. Rows that had to be kept back are not tried again. A hold that is set meanwhile begins
@@ -39,6 +40,7 @@ public final class BatchLoop {
     private final Refusals refusals;
     private final FastPath fast;
     private final Workers workers;
+    private final @Nullable HandOver handOver;
     /** Whether there may be batches that were committed and that the progress does not know. */
     private boolean unheard;
 
@@ -60,6 +62,9 @@ public final class BatchLoop {
         this.refusals = new Refusals(ledger.sweepId());
         this.fast = new FastPath(run.settings());
         this.workers = new Workers(run);
+        this.handOver = run.settings().handOver() && move.direction() == Direction.ARCHIVE
+                ? new HandOver(run, schema.pair(), throttler, fast)
+                : null;
     }
 
     /** Moves rows, and leaves the ledger row open. */
@@ -97,6 +102,13 @@ public final class BatchLoop {
         try {
             readQueries();
             recount();
+            if (handOver != null) {
+                StopReason reason = handOver.next(queries, schema);
+                if (reason != null || handOver.hasMoved()) {
+                    schema = handOver.hasMoved() ? checked() : schema;
+                    return reason;
+                }
+            }
             refusals.beginPass();
             try {
                 SliceMover mover = new SliceMover(run, schema.pair(), schema, throttler, refusals, fast, workers);
@@ -194,7 +206,11 @@ public final class BatchLoop {
                 ledger.table());
         queries = List.of();
         run.session().forgetTables();
-        schema = run.look(tx -> SchemaCheck.run(tx, move.pair(), ledger.direction()));
+        schema = checked();
+    }
+
+    private PairSchema checked() {
+        return run.look(tx -> SchemaCheck.run(tx, move.pair(), ledger.direction()));
     }
 
     /**

@@ -57,6 +57,11 @@ final class FastPath {
         deadlockTimeout = Duration.ofMillis(tx.fetchSingle(DEADLOCK_TIMEOUT).get(0, Long.class));
     }
 
+    /** The shortest one that a session of the server may have, by the last look. */
+    Duration deadlockTimeout() {
+        return deadlockTimeout;
+    }
+
     /** Those of the next slice's transaction. */
     TransactionLimits limits() {
         return TransactionLimits.slice(settings, deadlockTimeout, givenBackInARow == 0 ? PATIENCE : LITTLE_PATIENCE);

@@ -106,7 +106,7 @@ final class Pass {
     }
 
     private @Nullable StopReason awaitTurn(String age) {
-        StopReason reason = throttler.awaitTurn(progress.batches() > 0, this::replicas);
+        StopReason reason = throttler.awaitTurn(progress.batches() > 0, run::replicas);
         if (reason == null) {
             if (progress.isNew()) {
                 progress.estimated(run.read(dsl -> CandidateEstimate.read(dsl, queries)));
@@ -120,14 +120,6 @@ final class Pass {
         return run.read(dsl -> {
             fast.look(dsl);
             return query.apply(dsl);
-        });
-    }
-
-    /** Looks at the replicas, and whether this run is superseded: a wait for them can be long. */
-    private ReplicaLag.@Nullable Lag replicas(Function<DSLContext, ReplicaLag.@Nullable Lag> query) {
-        return run.read(tx -> {
-            run.ledger().requireRunning(tx);
-            return query.apply(tx);
         });
     }
 }

@@ -1,6 +1,7 @@
 package io.usagearchiver.internal.move;
 
 import io.usagearchiver.ArchiveSettings;
+import io.usagearchiver.internal.jdbc.LoneStatement;
 import io.usagearchiver.internal.jdbc.Session;
 import io.usagearchiver.internal.jdbc.TransactionLimits;
 import io.usagearchiver.internal.jdbc.Wording;
@@ -10,6 +11,7 @@ import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.schema.Direction;
 import java.time.Duration;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jooq.DSLContext;
 import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
@@ -64,6 +66,14 @@ final class RunSession {
         return attempt(TransactionLimits.page(settings), query);
     }
 
+    /** Looks at the replicas, and whether this run is superseded: a wait for them can be long. */
+    ReplicaLag.@Nullable Lag replicas(Function<DSLContext, ReplicaLag.@Nullable Lag> query) {
+        return read(tx -> {
+            ledger.requireRunning(tx);
+            return query.apply(tx);
+        });
+    }
+
     /** Changes something, within the limits of a batch. */
     <T extends @Nullable Object> T write(Function<DSLContext, T> work) {
         return attempt(TransactionLimits.batch(settings), work);
@@ -116,6 +126,55 @@ final class RunSession {
             progress.committed(done, Duration.ofNanos(System.nanoTime() - startNanos));
             return done;
         });
+    }
+
+    /**
+     * Does something for a hand-over, which is never worth trying for long.
+     *
+     * @throws InTheWayException if PostgreSQL does not do it
+     */
+    <T extends @Nullable Object> T once(TransactionLimits limits, Function<DSLContext, T> work) {
+        return once(() -> session.transaction(limits, work));
+    }
+
+    /** The same for a statement that is in no transaction. */
+    void alone(String statement) {
+        once(() -> {
+            LoneStatement.execute(session, TransactionLimits.page(settings), statement);
+            return true;
+        });
+    }
+
+    private <T extends @Nullable Object> T once(Supplier<T> work) {
+        return session.retry(() -> {
+            requireSameConnection();
+            try {
+                return work.get();
+            } catch (DataAccessException e) {
+                if (session.isToStop() || (SqlState.isTransient(e) && !SqlState.isOfLocks(e))) {
+                    throw e;
+                }
+                boolean ofLocks = SqlState.isOfLocks(e);
+                throw new InTheWayException(
+                        (ofLocks ? "others have it or the table in use for too long: " : "") + SqlState.message(e),
+                        ofLocks);
+            }
+        });
+    }
+
+    /** Hands over a partition, and counts its rows. */
+    BatchResult handOver(Function<DSLContext, BatchResult> work) {
+        long[] startNanos = new long[1];
+        BatchResult done = once(TransactionLimits.handOver(settings), tx -> {
+            progress.trying();
+            startNanos[0] = System.nanoTime();
+            BatchResult result = work.apply(tx);
+            progress.committing(result);
+            return result;
+        });
+        session.progressed();
+        progress.committed(done, Duration.ofNanos(System.nanoTime() - startNanos[0]));
+        return done;
     }
 
     private <T extends @Nullable Object> T attempt(TransactionLimits limits, Function<DSLContext, T> work) {

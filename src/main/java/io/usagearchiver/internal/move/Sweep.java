@@ -20,8 +20,12 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Moves expired rows into the archive, but for those under a hold. */
-public record Sweep(ArchivePair<?> pair) implements Move {
+/**
+ * Moves expired rows into the archive, but for those under a hold.
+ *
+ * @param handsOver whether whole partitions are handed over: the archive needs no others for their rows then
+ */
+public record Sweep(ArchivePair<?> pair, boolean handsOver) implements Move {
     private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.Archiving");
 
     @Override
@@ -57,8 +61,10 @@ public record Sweep(ArchivePair<?> pair) implements Move {
     @Override
     public List<CandidateQuery> rows(DSLContext tx, LedgerRow ledger, PairSchema shape) {
         ArchivePair<?> live = shape.pair();
-        PartitionsNeeded.warnings(tx, live, ledger.cutoff())
-                .forEach(warning -> log.warn("{}: {}", TableName.name(live.hot()), warning));
+        if (!handsOver) {
+            PartitionsNeeded.warnings(tx, live, ledger.cutoff())
+                    .forEach(warning -> log.warn("{}: {}", TableName.name(live.hot()), warning));
+        }
         return CandidateQueries.expired(
                         live, ledger.cutoff(), ActiveHolds.toHonour(tx, live, () -> ledger.readHolds(tx, shape)))
                 .stream()
