@@ -169,8 +169,7 @@ public final class SchemaCheck {
         new PartitionCheck(source).ofSource().forEach(difference -> differ(side, source.name(), difference));
         // Nothing is at this place, but PostgreSQL does not know that, and looks at each partition.
         String refusal = source.published()
-                ? LedgerCheck.refusal(
-                        tx, "delete from {0} where ctid = '(0,0)'", OwnRows.of(direction.source(told)))
+                ? LedgerCheck.refusal(tx, "delete from {0} where ctid = '(0,0)'", OwnRows.of(direction.source(told)))
                 : null;
         if (refusal != null) {
             differ(
