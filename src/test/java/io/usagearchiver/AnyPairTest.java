@@ -130,7 +130,7 @@ class AnyPairTest {
                         ArchivePair.of(hot, hot.twin("public", "tasks_archive"), id, ended, begun),
                         "id text PRIMARY KEY, ended timestamp, begun timestamp, note text",
                         "SELECT 'task ' || i, CASE WHEN i % 3 <> 0 OR i = 43 THEN a END,"
-                                + " CASE WHEN i % 3 = 0 THEN a ELSE '1999-01-01' END"
+                                + " CASE WHEN i % 3 = 0 THEN a ELSE '1999-01-01' END, 'note'"
                                 + " FROM (SELECT i, CASE WHEN i = 1 THEN '-infinity' ELSE " + AGE + " END AS a"
                                 + " FROM generate_series(1, 43) i) s")
                 .partitioned(partitions, partitions);

@@ -54,13 +54,13 @@ final class Bench implements AutoCloseable {
 
     /** Both have the same columns, defaults, indexes and rights, and no row. */
     private static String partitioned(String table, String by, String first, String second) {
-        return "ALTER TABLE TAB RENAME TO TAB_whole; CREATE TABLE TAB (LIKE TAB_whole INCLUDING DEFAULTS, PRIMARY KEY (id))"
-                        .replace("TAB", table)
+        return "ALTER TABLE T$ RENAME TO T$_whole; CREATE TABLE T$ (LIKE T$_whole INCLUDING DEFAULTS, PRIMARY KEY (id))"
+                        .replace("T$", table)
                 + " PARTITION BY " + by
-                + "; CREATE INDEX ON TAB (completed_at); CREATE INDEX ON TAB (created_at); GRANT ALL ON TAB TO PUBLIC;"
-                        .replace("TAB", table)
-                + " CREATE TABLE TAB_1 PARTITION OF TAB FOR VALUES ".replace("TAB", table) + first + ";"
-                + " CREATE TABLE TAB_2 PARTITION OF TAB FOR VALUES ".replace("TAB", table) + second + ";";
+                + "; CREATE INDEX ON T$ (completed_at); CREATE INDEX ON T$ (created_at); GRANT ALL ON T$ TO PUBLIC;"
+                        .replace("T$", table)
+                + " CREATE TABLE T$_1 PARTITION OF T$ FOR VALUES ".replace("T$", table) + first + ";"
+                + " CREATE TABLE T$_2 PARTITION OF T$ FOR VALUES ".replace("T$", table) + second + ";";
     }
 
     /** Stops the writers, waits until no expired row is left, and asserts that nothing was lost, doubled or changed. */

@@ -1,7 +1,6 @@
 package io.usagearchiver.internal.rows;
 
 import io.usagearchiver.ArchivePair;
-import io.usagearchiver.internal.postgres.NaiveUtc;
 import io.usagearchiver.internal.postgres.OwnRows;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.LiveKey.Comparison;
@@ -12,7 +11,6 @@ import java.util.stream.IntStream;
 import org.jooq.Condition;
 import org.jooq.Context;
 import org.jooq.Field;
-import org.jooq.QueryPart;
 import org.jooq.Select;
 import org.jooq.Table;
 import org.jooq.impl.CustomCondition;
@@ -176,7 +174,7 @@ public final class KeyColumns {
 
     /** That the key is one of {@code keys}. */
     public Condition among(Collection<String> keys) {
-        Condition lookedUp = lookedUp(array(keys));
+        Condition lookedUp = KeyLookup.among(table, array(keys), equal(values(KeyLookup.WANTED)), within(array(keys)));
         if (columns.size() > 1) {
             return lookedUp;
         }
@@ -198,49 +196,9 @@ public final class KeyColumns {
         });
     }
 
-    /**
-     * No index serves an array of rows. So each is looked up by its index, and the table is read by what was found there. OFFSET 0
-     * keeps the planner from turning the lookups into a join that reads a whole index. Partitions have rows of the same {@code
-     * ctid}, so there it is looked at once more whether those that were read so are those that were found; IS TRUE keeps that
-     * from becoming a join as well.
-     */
-    private Condition lookedUp(Field<String[]> keys) {
-        String found = " from unnest({1}) as wanted_key (value)"
-                + " cross join lateral (select {0}.tableoid, {0}.ctid from {3} where {2} offset 0) as found_row";
-        String read = "{0}.ctid = any(array(select found_row.ctid" + found + "))";
-        String ofPartition =
-                "(({0}.tableoid, {0}.ctid) in (select found_row.tableoid, found_row.ctid" + found + ")) is true";
-        QueryPart[] parts = {
-            TableName.qualified(table),
-            keys,
-            equal(values(DSL.field("wanted_key.value", SQLDataType.VARCHAR))),
-            OwnRows.of(table)
-        };
-        return CustomCondition.of(context -> context.visit(
-                OwnRows.areInPartitions(context.configuration(), table)
-                        ? DSL.condition(read, parts)
-                                .and(DSL.condition(ofPartition, parts))
-                                .and(within(keys))
-                        : DSL.condition(read, parts)));
-    }
-
-    /**
-     * That what a key has of moments is between the least and the greatest of some keys: no more than that it may be one of them,
-     * but PostgreSQL leaves out partitions by it.
-     */
+    /** No more than that the key may be one of some, but PostgreSQL leaves out partitions by it. */
     Condition within(Field<String[]> keys) {
-        List<Condition> bounds = new ArrayList<>();
-        for (Field<?> column : columns) {
-            if (NaiveUtc.kind(column.getDataType()) != NaiveUtc.Kind.OTHER) {
-                Field<?> value = values(DSL.field("bound_key.value", SQLDataType.VARCHAR))
-                        .get(columns.indexOf(column));
-                bounds.add(DSL.condition(
-                        "{0} between (select min({1}) from unnest({2}) as bound_key (value))"
-                                + " and (select max({1}) from unnest({2}) as bound_key (value))",
-                        column, value, keys));
-            }
-        }
-        return DSL.and(bounds);
+        return KeyLookup.within(columns, values(KeyLookup.BOUND), keys);
     }
 
     /** That the other table of the pair holds the key, where it is one of {@code keys}. */

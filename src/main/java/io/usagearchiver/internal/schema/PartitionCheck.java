@@ -5,6 +5,7 @@ import io.usagearchiver.internal.schema.TableMetadata.Partition;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.jooq.DSLContext;
 import org.jooq.Record;
 import org.jooq.Table;
@@ -54,10 +55,24 @@ final class PartitionCheck {
                             + ", which acts on DELETE; " + trigger.wayOut(partition.name())));
             partition.references().stream()
                     .filter(reference -> !isToldOfTable(reference))
-                    .forEach(reference -> SchemaCheck.harmOf(reference)
+                    .forEach(reference -> harmOf(reference)
                             .ifPresent(harm -> differ("has partition " + partition.name() + ", which " + harm)));
         }
         return differences;
+    }
+
+    /** What a foreign key that refers to a row would do when this is moved, or not do. */
+    static Optional<String> harmOf(TableMetadata.Reference reference) {
+        String key = "is referenced by " + reference.name() + " of " + reference.table();
+        if (reference.action() != null) {
+            return Optional.of(key + " on delete " + reference.action()
+                    + ": moving a row would change other rows; it must be ON DELETE NO ACTION or RESTRICT");
+        }
+        return reference.enforced()
+                ? Optional.empty()
+                : Optional.of(key
+                        + ", which is not enforced in this session: a row that is moved would be missed there; enable"
+                        + " its triggers, or see session_replication_role");
     }
 
     /** The copies that PostgreSQL makes for partitions have other names. */

@@ -8,7 +8,6 @@ import io.usagearchiver.internal.postgres.SqlFiles;
 import io.usagearchiver.internal.postgres.TableName;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Table;
@@ -159,7 +158,8 @@ public final class SchemaCheck {
                 .forEach(rule -> differ(
                         side, source.name(), "has " + rule.title() + ", which acts on DELETE; drop or disable it"));
         source.references()
-                .forEach(reference -> harmOf(reference).ifPresent(harm -> differ(side, source.name(), harm)));
+                .forEach(reference ->
+                        PartitionCheck.harmOf(reference).ifPresent(harm -> differ(side, source.name(), harm)));
         new PartitionCheck(source).ofSource().forEach(difference -> differ(side, source.name(), difference));
         // Nothing is at this place, but PostgreSQL does not know that, and looks at each partition.
         String refusal = source.published()
@@ -173,20 +173,6 @@ public final class SchemaCheck {
                     "publishes deletes, which PostgreSQL refuses: " + refusal
                             + "; see its replica identity, and the row filter and column list of its publications");
         }
-    }
-
-    /** What a foreign key that refers to a row would do when this is moved, or not do. */
-    static Optional<String> harmOf(TableMetadata.Reference reference) {
-        String key = "is referenced by " + reference.name() + " of " + reference.table();
-        if (reference.action() != null) {
-            return Optional.of(key + " on delete " + reference.action()
-                    + ": moving a row would change other rows; it must be ON DELETE NO ACTION or RESTRICT");
-        }
-        return reference.enforced()
-                ? Optional.empty()
-                : Optional.of(key
-                        + ", which is not enforced in this session: a row that is moved would be missed there; enable"
-                        + " its triggers, or see session_replication_role");
     }
 
     private void checkTarget(TableMetadata target) {

@@ -25,7 +25,8 @@ public final class TableFacts {
      * found by their triggers: pg_constraint has no index for those that refer to a table. Of a partition, only what counts
      * where it is reached through its table: its own rules and row security do not, and what its defaults, checks and indexes
      * have beyond the table's can refuse a row, but not alter one. All of it is read for each batch, so a partition is told by
-     * its row of pg_class, and looked at more closely only if it has triggers. A publication that tells of deletes may be of
+     * its row of pg_class, and looked at more closely only if it has triggers. OFFSET 0 keeps the planner from reading all of
+     * pg_class instead. A publication that tells of deletes may be of
      * any of them.
      */
     private static final String FACTS = """
@@ -91,12 +92,14 @@ public final class TableFacts {
               from (
                 with recursive tree (oid, relkind, relpersistence, relreplident, relhastriggers) as (
                   select k.oid, k.relkind, k.relpersistence, k.relreplident, k.relhastriggers
-                  from pg_catalog.pg_inherits i join pg_catalog.pg_class k on k.oid = i.inhrelid
+                  from pg_catalog.pg_inherits i
+                  cross join lateral (select * from pg_catalog.pg_class k where k.oid = i.inhrelid offset 0) k
                   where c.relkind = 'p' and i.inhparent = c.oid and not i.inhdetachpending
                   union all
                   select k.oid, k.relkind, k.relpersistence, k.relreplident, k.relhastriggers
                   from tree p
-                  join pg_catalog.pg_inherits i on i.inhparent = p.oid join pg_catalog.pg_class k on k.oid = i.inhrelid
+                  join pg_catalog.pg_inherits i on i.inhparent = p.oid
+                  cross join lateral (select * from pg_catalog.pg_class k where k.oid = i.inhrelid offset 0) k
                   where p.relkind = 'p' and not i.inhdetachpending)
                 select * from tree) p
               cross join lateral (

@@ -113,10 +113,9 @@ public record TableMetadata(
     record Partition(
             String name, long oid, @Nullable String kind, List<Trigger> triggers, List<Reference> references) {}
 
-    /** What a table must be that is something else. */
+    /** What a table must be that is something else; and one of a pair. */
     static final String ORDINARY = "; it must be a permanent ordinary table";
 
-    /** What one of a pair must be. */
     static final String PERMANENT = "; it must be a permanent table, ordinary or partitioned";
 
     /** What is wrong where row security applies. */
