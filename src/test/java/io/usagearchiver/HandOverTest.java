@@ -10,6 +10,7 @@ import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.UsageRows;
+import java.time.Duration;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
@@ -121,18 +122,24 @@ class HandOverTest {
 
     @Test
     void listeners_hear_of_a_partition_as_of_a_batch() {
-        List<Long> moved = new ArrayList<>();
+        List<String> moved = new ArrayList<>();
         Calls.archiver(db.archiver())
                 .listener(new SweepListener() {
                     @Override
                     public void batchCommitted(SweepProgress progress) {
-                        moved.add(progress.rowsMoved());
+                        moved.add(progress.rowsMoved() + " since " + progress.oldestAgeLeft());
+                        assertThat(progress.expiredEstimate()).isNotNull();
+                        assertThat(progress.text()).doesNotContain("null");
                     }
                 })
                 .build()
                 .sweep();
 
-        assertThat(moved).containsExactly(200L, 400L, 600L);
+        assertThat(moved)
+                .containsExactly(
+                        "200 since 2024-01-01 00:00:00",
+                        "400 since 2024-02-01 00:00:00",
+                        "600 since 2024-03-01 00:00:00");
     }
 
     @Test
@@ -190,14 +197,18 @@ class HandOverTest {
     @Test
     void who_wants_to_write_to_it_meanwhile_is_let_through_and_his_rows_move_with_it() {
         CompletableFuture<?>[] writer = {null};
+        AtomicBoolean waited = new AtomicBoolean();
         String waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'call_2024_01'::regclass";
 
         // Names no partition, so that PostgreSQL locks all of them.
         SweepResult sweep = sweep(before("select count(*), count(*) filter", () -> {
             writer[0] = CompletableFuture.runAsync(
                     () -> new Rival(db, "UPDATE call SET note = 'last' WHERE id = 7").commitAndClose());
-            await().until(() -> db.number(waits) == 1);
+            await().atMost(Duration.ofSeconds(20)).until(() -> db.number(waits) == 1);
+            waited.set(true);
         }));
+
+        assertThat(waited).isTrue();
 
         writer[0].join();
         db.execute("UPDATE original SET note = 'last' WHERE id = 7");

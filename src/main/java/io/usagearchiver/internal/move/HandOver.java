@@ -6,6 +6,7 @@ import io.usagearchiver.internal.jdbc.StoppedException;
 import io.usagearchiver.internal.jdbc.TransactionLimits;
 import io.usagearchiver.internal.ledger.BatchResult;
 import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.rows.CandidateEstimate;
 import io.usagearchiver.internal.rows.CandidateQuery;
 import io.usagearchiver.internal.schema.HandOverCheck;
 import io.usagearchiver.internal.schema.HandOverCheck.HotPartition;
@@ -133,6 +134,10 @@ final class HandOver {
             if (!run.once(TransactionLimits.count(run.settings()), tx -> move.isWorthwhile(tx, partition))) {
                 return false;
             }
+            if (run.progress().isNew()) {
+                run.progress().estimated(run.read(dsl -> CandidateEstimate.read(dsl, wanted)));
+            }
+            run.progress().reached(partition.since());
             buildIndexes(partition);
             prepare(partition);
             BatchResult done = persistently(() -> run.handOver(move::move));

@@ -83,7 +83,7 @@ public final class HandOverCheck {
 
     private static final String PARTITIONS = """
             with ranges as ({2})
-            select cast(p.oid as bigint) as oid, p.oid::regclass::text as name, r.bound,
+            select cast(p.oid as bigint) as oid, p.oid::regclass::text as name, r.bound, r.lower_at::text as since,
               pg_get_partition_constraintdef(p.oid) as condition,
               case
                 when p.relkind <> 'r' then 'it is no ordinary table'
@@ -183,6 +183,7 @@ public final class HandOverCheck {
                         row.get("oid", Long.class),
                         row.get("name", String.class),
                         row.get("bound", String.class),
+                        row.get("since", String.class),
                         row.get("condition", String.class),
                         row.get("obstacle", String.class),
                         row.get("stand_in", String.class),
@@ -211,6 +212,7 @@ public final class HandOverCheck {
      *
      * @param name quoted, with its schema
      * @param bound as in PARTITION OF
+     * @param since the moment, naive UTC, with which they begin
      * @param condition that its bounds are for its rows
      * @param obstacle what keeps it from being handed over; null for nothing
      * @param standIn the partition of the archive that has the same bounds; null for none
@@ -222,6 +224,7 @@ public final class HandOverCheck {
             long oid,
             String name,
             String bound,
+            String since,
             String condition,
             @Nullable String obstacle,
             @Nullable String standIn,
