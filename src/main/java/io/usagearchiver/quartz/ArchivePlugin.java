@@ -33,11 +33,9 @@ import org.slf4j.LoggerFactory;
  * their batch commit and end, and the archiver's pool is closed with the last of them, if Quartz made it of the
  * scheduler's properties; a pool of any other class is its owner's.
  *
- * <p>Starting never throws, since that would start the scheduler without its plugins: when
- * the database does not answer, this is logged and tried again in the background until it does. Tables between which
- * rows could be lost are an ERROR in the log; every sweep checks them again, so that a repair needs no restart. A stored
- * job that no archiver of this node stands behind, since it was renamed or removed, goes on with the settings it has; it is
- * a WARN at the start, and never removed here: another node may have it still.
+ * <p>Starting never throws, since that would start the scheduler without its plugins: when the database does not answer,
+ * this is logged and tried again in the background until it does. Tables between which rows could be lost are an ERROR; every
+ * sweep checks them again. A stored job that no archiver of this node stands behind goes on with its settings, and is a WARN.
  */
 public final class ArchivePlugin implements SchedulerPlugin {
     private static final Logger log = LoggerFactory.getLogger(ArchivePlugin.class);
@@ -166,18 +164,12 @@ public final class ArchivePlugin implements SchedulerPlugin {
         set(SettingNames.HAND_OVER, value);
     }
 
-    /**
-     * Whether the coming partitions of an archive that is partitioned by month are made before each sweep, by the archive's
-     * owner. Default {@code false}.
-     */
+    /** Whether the coming partitions of an archive by month are made before each sweep. Default {@code false}. */
     public void setCreatePartitions(@Nullable String value) {
         set(SettingNames.CREATE_PARTITIONS, value);
     }
 
-    /**
-     * The classes of {@link io.usagearchiver.SweepListener}s that hear of this node's sweeps, separated by commas, such as
-     * {@code io.usagearchiver.metrics.SweepMetrics}. Default: none.
-     */
+    /** The classes of {@link SweepListener}s that hear of this node's sweeps, separated by commas. Default: none. */
     public void setListeners(@Nullable String value) {
         set(SettingNames.LISTENERS, value);
     }

@@ -11,9 +11,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A table as the database's catalog has it now.
  *
- * <p>It is told in facts, and the facts are all that {@link SchemaCheck} and {@link LedgerCheck} judge by; the fingerprint that
- * each batch compares is a hash of the same facts. So neither can know what the other does not: what the check would
- * refuse shows as another fingerprint. To look at something more, add a fact.
+ * <p>It is told in facts, all that {@link SchemaCheck} and {@link LedgerCheck} judge by; the fingerprint that each batch
+ * compares is a hash of them. So what the check would refuse shows as another fingerprint.
  *
  * @param name the canonical name, {@code schema.table}
  * @param kind what is wrong with its kind, or null for a permanent table without inheritance children, ordinary or partitioned
@@ -119,7 +118,6 @@ public record TableMetadata(
 
     static final String PERMANENT = "; it must be a permanent table, ordinary or partitioned";
 
-    /** What is wrong where row security applies. */
     static final String ROW_SECURITY = "has row security that applies to this role: rows could be passed over unseen;"
             + " disable it, or give the role BYPASSRLS";
 
