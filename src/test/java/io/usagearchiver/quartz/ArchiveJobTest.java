@@ -103,7 +103,7 @@ class ArchiveJobTest {
             dataSource      | nowhere   | "There is no DataSource named 'nowhere'"
             retentionMonth  | 120       | "job data retentionMonth of archive: there is no such setting; did you mean retentionMonths?"
             retentionmonths | 120       | "job data retentionmonths of archive: there is no such setting; did you mean retentionMonths?"
-            colour          | red       | "job data colour of archive: there is no such setting; there are dataSource, pair, retentionMonths, "
+            colour          | red       | "job data colour of archive: there is no such setting; there are dataSource, pair, hotTable, archiveTable, "
             listeners       | any.Class | "job data listeners of archive: there is no such setting"
             """)
     void bad_job_data_fail_the_execution(String name, String value, String message) throws Exception {

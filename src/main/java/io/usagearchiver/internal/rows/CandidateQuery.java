@@ -132,7 +132,7 @@ public final class CandidateQuery {
         return new CandidateQuery(this, range);
     }
 
-    /** That of which this one was {@link #between} two cuts. */
+    /** That of which this one was {@link #between} two cuts. Whatever age a row of this one has by now: it is wanted. */
     CandidateQuery whole() {
         return whole;
     }

@@ -141,7 +141,9 @@ public final class Candidates {
         List<String> keys = new ArrayList<>(read.keys());
         keys.removeAll(without);
         if (!keys.isEmpty()) {
-            pieces.push(new Slice(from, keys, read.lastAge()));
+            // By their keys alone: the planner would rather read all rows between two cuts, and compare each with all
+            // keys.
+            pieces.push(new Slice(from.whole(), keys, read.lastAge()));
         }
     }
 

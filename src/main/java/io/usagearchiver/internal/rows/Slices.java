@@ -119,10 +119,7 @@ public final class Slices {
             ofCrowd = null;
             return null;
         }
-        // By their keys alone, so that all crowds are moved by one statement: whatever age a row has by now, it is
-        // wanted.
-        return new Slice(
-                slice.branch().whole(), null, null, slice.keys(), slice.keys().size(), slice.age());
+        return new Slice(slice.branch(), null, null, slice.keys(), slice.keys().size(), slice.age());
     }
 
     private void cutByKeys(CandidateQuery query) {
