@@ -32,8 +32,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Compared are the tables that the generated code has: whether they exist, the names and types of their columns (with
  * length and precision), NOT NULL, and the primary key. PostgreSQL itself compares the types: of the generated columns a
- * temporary table is made, and dropped again, so the role needs the privilege TEMPORARY, which all have by default. Not
- * compared: tables that were not generated, the order of columns, defaults, indexes.
+ * temporary table is made, and dropped again, so the role needs the privilege TEMPORARY, which all have by default. A {@code
+ * jsonb} column may be {@code json} in the generated code, as it is where that was generated from SQL files. Not compared: tables that were not generated, the order of columns, defaults, indexes.
  *
  * <p>{@link #main} fails a build; {@link #differences} is for a test. Stateless.
  */
@@ -121,6 +121,11 @@ public final class GeneratedCodeCheck {
         return differences.stream().sorted().toList();
     }
 
+    /** What a type may be in the database if it was read from SQL files: jOOQ's reader of these knows no other JSON. */
+    private static String ofScripts(String generated) {
+        return generated.replaceFirst("^json\\b", "jsonb");
+    }
+
     private void compare(Schema schema, Table<?> table) {
         // A table's own qualified name leaves out a schema that is the default one.
         Name qualified = DSL.name(schema.getName(), table.getName());
@@ -136,7 +141,7 @@ public final class GeneratedCodeCheck {
             String liveType = columns.get(column);
             if (liveType == null) {
                 differences.add(name + "." + column + " is not in the database; " + type + " in the generated code");
-            } else if (!liveType.equals(type)) {
+            } else if (!liveType.equals(type) && !liveType.equals(ofScripts(type))) {
                 differences.add(name + "." + column + " is " + liveType + "; " + type + " in the generated code");
             }
         });
