@@ -6,6 +6,8 @@ import io.usagearchiver.Hold;
 import io.usagearchiver.internal.jdbc.Session;
 import io.usagearchiver.internal.ledger.ActiveHolds;
 import io.usagearchiver.internal.ledger.LedgerRow;
+import io.usagearchiver.internal.postgres.OwnRows;
+import io.usagearchiver.internal.postgres.SqlState;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.CandidateQueries;
 import io.usagearchiver.internal.rows.CandidateQuery;
@@ -16,6 +18,7 @@ import io.usagearchiver.internal.schema.PairSchema;
 import java.time.LocalDateTime;
 import java.util.List;
 import org.jooq.DSLContext;
+import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -61,14 +64,24 @@ public record Sweep(ArchivePair<?> pair, boolean handsOver) implements Move {
     @Override
     public List<CandidateQuery> rows(DSLContext tx, LedgerRow ledger, PairSchema shape) {
         ArchivePair<?> live = shape.pair();
-        if (!handsOver) {
-            PartitionsNeeded.warnings(tx, live, ledger.cutoff())
-                    .forEach(warning -> log.warn("{}: {}", TableName.name(live.hot()), warning));
+        if (!handsOver && OwnRows.areInPartitions(tx.configuration(), live.archive())) {
+            warnOfPartitions(tx, live, ledger);
         }
         return CandidateQueries.expired(
                         live, ledger.cutoff(), ActiveHolds.toHonour(tx, live, () -> ledger.readHolds(tx, shape)))
                 .stream()
                 .map(query -> query.inStretches(tx))
                 .toList();
+    }
+
+    /** What is told of the archive's partitions is no reason not to sweep. */
+    private static void warnOfPartitions(DSLContext tx, ArchivePair<?> pair, LedgerRow ledger) {
+        String table = TableName.name(pair.hot());
+        try {
+            tx.transaction(nested -> PartitionsNeeded.warnings(nested.dsl(), pair, ledger.cutoff())
+                    .forEach(warning -> log.warn("{}: {}", table, warning)));
+        } catch (DataAccessException e) {
+            log.warn("{}: which partitions its archive lacks could not be read: {}", table, SqlState.told(e));
+        }
     }
 }

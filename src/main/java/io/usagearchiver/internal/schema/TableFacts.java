@@ -109,7 +109,7 @@ public final class TableFacts {
                 select array['trigger of partition', g.tgname::text, g.tgtype::text, g.tgenabled::text, 'false', p.oid::text]
                 from pg_catalog.pg_trigger g
                 where p.relhastriggers and g.tgrelid = p.oid and (not g.tgisinternal or g.tgparentid <> 0 and not exists (
-                  select from pg_catalog.pg_constraint f where f.oid = g.tgconstraint and f.contype = 'f'))
+                  select from pg_catalog.pg_constraint f where f.oid = g.tgconstraint and f.contype = 'f' offset 0))
                 union all
                 select array['reference of partition', f.conname::text, g.tgenabled::text, f.confdeltype::text,
                   f.conrelid::pg_catalog.regclass::text, p.oid::text]
