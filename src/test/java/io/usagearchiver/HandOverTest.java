@@ -10,6 +10,7 @@ import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.UsageRows;
+import java.sql.Connection;
 import java.time.Duration;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
@@ -361,6 +362,48 @@ class HandOverTest {
                 .anySatisfy(index -> assertThat(index).contains("(note, id DESC)"));
         assertThat(db.number("SELECT count(*) FROM pg_inherits WHERE inhparent = 'call_archive_brin'::regclass"))
                 .isEqualTo(3);
+    }
+
+    @Test
+    void an_index_is_built_on_a_connection_that_begins_transactions_by_itself() {
+        db.execute("SET ROLE " + TestDatabase.ARCHIVER + "; CREATE INDEX ON call_archive (note); RESET ROLE");
+
+        sweep(() -> {
+            Connection connection = db.connectAsArchiver();
+            connection.setAutoCommit(false);
+            return connection;
+        });
+
+        assertThat(reasons()).isEmpty();
+        calls.assertArchived(OLD);
+        calls.assertNothingLeftBehind();
+    }
+
+    @Test
+    void an_index_that_others_keep_from_being_built_in_time_is_in_the_way() throws Exception {
+        db.execute("SET ROLE " + TestDatabase.ARCHIVER + "; CREATE INDEX ON call_archive (note); RESET ROLE");
+        makePartition(1);
+        makePartition(2);
+        makePartition(3);
+        SweepResult sweep;
+        // PostgreSQL waits for all whose snapshot is older than the index.
+        try (Rival rival = new Rival(db, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM call");
+                CapturedLog captured = new CapturedLog()) {
+            log = captured;
+            sweep = Calls.archiver(db.archiver())
+                    .settings(ArchiveSettings.defaults()
+                            .withHandOver(true)
+                            .withTimeouts(Duration.ofMillis(100), Duration.ofMillis(200), Duration.ofSeconds(10))
+                            .withRetryTimeout(Duration.ofSeconds(10)))
+                    .build()
+                    .sweep();
+            rival.commit();
+        }
+
+        assertThat(sweep.stopReason()).isEqualTo(StopReason.DRAINED);
+        assertThat(reasons())
+                .anySatisfy(line -> assertThat(line).contains("call_2024_01 goes row by row: ", "canceling statement"));
+        calls.assertArchived(OLD);
     }
 
     @Test

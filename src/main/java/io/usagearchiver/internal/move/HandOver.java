@@ -142,6 +142,7 @@ final class HandOver {
             prepare(partition);
             BatchResult done = persistently(() -> run.handOver(move::move));
             Duration time = Duration.ofNanos(System.nanoTime() - startNanos);
+            // It is no batch whose size could be learned from: the pause that follows is all that it counts for.
             throttler.batchFailed(time);
             vain = 0;
             log.info(
@@ -168,9 +169,23 @@ final class HandOver {
                 throw new InTheWayException(
                         "it lacks index " + index.index() + ", which is not one to be built by the way", false);
             }
+            String drop = "drop index concurrently if exists " + index.name();
             // What an interrupted try has left is of no use.
-            run.alone("drop index concurrently if exists " + index.name());
-            run.alone(create);
+            build(index, List.of(drop, create), drop);
+        }
+    }
+
+    private void build(MissingIndexes index, List<String> statements, String otherwise) {
+        try {
+            statements.forEach(run::alone);
+        } catch (InTheWayException e) {
+            try {
+                run.alone(otherwise);
+            } catch (InTheWayException left) {
+                log.debug("{}: {} is left behind: {}", run.ledger(), index.name(), left.getMessage());
+            }
+            throw new InTheWayException(
+                    "it lacks index " + index.index() + ", which could not be built: " + e.getMessage(), false);
         }
     }
 
