@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
  * without quotes where it can be.
  */
 public final class WrittenName {
-    /** What PostgreSQL cuts longer names to, as it is built everywhere. */
-    private static final int MOST_BYTES = 63;
+    /** What PostgreSQL, as it is built everywhere, cuts longer names to: bytes in UTF-8. */
+    public static final int MOST_BYTES = 63;
 
     private static final String PART = "\\s*(?:\"([^\"\\x00]*(?:\"\"[^\"\\x00]*)*)\"|([\\p{L}_][\\p{L}\\p{N}_$]*))\\s*";
     private static final Pattern NAME = Pattern.compile(PART);

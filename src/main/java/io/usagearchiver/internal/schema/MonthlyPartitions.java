@@ -4,6 +4,7 @@ import io.usagearchiver.ArchiveException;
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.internal.postgres.NaiveUtc;
 import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.postgres.WrittenName;
 import java.nio.charset.StandardCharsets;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
@@ -30,7 +31,6 @@ final class MonthlyPartitions {
 
     private static final int MOST = 1200;
     private static final DateTimeFormatter SUFFIX = DateTimeFormatter.ofPattern("'_p'uuuuMMdd");
-    private static final int LONGEST_NAME = 63;
 
     private static final Pattern RANGE = Pattern.compile("FOR VALUES FROM \\((.+)\\) TO \\((.+)\\)");
 
@@ -131,7 +131,7 @@ final class MonthlyPartitions {
     private String name(DSLContext tx, YearMonth month) {
         String suffix = SUFFIX.format(month.atDay(1));
         String stem = pair.archive().getName();
-        while (stem.getBytes(StandardCharsets.UTF_8).length + suffix.length() > LONGEST_NAME) {
+        while (stem.getBytes(StandardCharsets.UTF_8).length + suffix.length() > WrittenName.MOST_BYTES) {
             stem = stem.substring(0, stem.offsetByCodePoints(stem.length(), -1));
         }
         return SqlNames.sibling(tx, pair.archive(), stem + suffix);

@@ -3,6 +3,7 @@ package io.usagearchiver.internal.schema;
 import io.usagearchiver.ArchiveException;
 import io.usagearchiver.ArchivePair;
 import io.usagearchiver.internal.postgres.TableName;
+import io.usagearchiver.internal.postgres.WrittenName;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -53,9 +54,6 @@ final class TwinIndexes {
                 format('%I.%I', n.nspname, h.relname)) as head) d
             where x.indrelid = to_regclass({0}) and x.indisvalid and x.indisready and x.indislive
             order by is_key desc, is_primary desc, i.relname""";
-
-    /** As PostgreSQL is compiled everywhere: a longer name would be cut. */
-    private static final int LONGEST_NAME = 63;
 
     private final DSLContext tx;
     private final Table<?> hot;
@@ -157,7 +155,7 @@ final class TwinIndexes {
         String name = hotName.find()
                 ? index.substring(0, hotName.start()) + twin.getName() + index.substring(hotName.end())
                 : twin.getName() + "_" + index;
-        boolean free = name.getBytes(StandardCharsets.UTF_8).length <= LONGEST_NAME
+        boolean free = name.getBytes(StandardCharsets.UTF_8).length <= WrittenName.MOST_BYTES
                 && taken.add(name)
                 && tx.fetch(
                                 "select 1 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
