@@ -26,8 +26,7 @@ public final class TableFacts {
      * where it is reached through its table: its own rules and row security do not, and what its defaults, checks and indexes
      * have beyond the table's can refuse a row, but not alter one. All of it is read for each batch, so a partition is told by
      * its row of pg_class, and looked at more closely only if it has triggers. OFFSET 0 keeps the planner from reading all of
-     * pg_class instead. A publication that tells of deletes may be of
-     * any of them.
+     * pg_class, pg_trigger or pg_constraint instead. A publication that tells of deletes may be of any of them.
      */
     private static final String FACTS = """
             select t.ord as ord, d.fact as fact
@@ -70,10 +69,9 @@ public final class TableFacts {
               union all
               select array[case when f.confrelid = c.oid and g.tgtype & 8 <> 0 then 'reference' else 'foreign key' end,
                 f.conname::text, g.tgenabled::text, f.confdeltype::text, pg_catalog.format('%I.%I', n.nspname, o.relname)]
-              from pg_catalog.pg_trigger g
-              join pg_catalog.pg_constraint f on f.oid = g.tgconstraint
+              from (select * from pg_catalog.pg_trigger g where g.tgrelid = c.oid and g.tgisinternal and g.tgtype & 12 <> 0 offset 0) g
+              cross join lateral (select * from pg_catalog.pg_constraint f where f.oid = g.tgconstraint and f.contype = 'f' offset 0) f
               join pg_catalog.pg_class o on o.oid = f.conrelid join pg_catalog.pg_namespace n on n.oid = o.relnamespace
-              where g.tgrelid = c.oid and g.tgisinternal and f.contype = 'f' and g.tgtype & 12 <> 0
               union all
               select array['publication', p.pubname::text, case when c.relkind = 'p' then (select pg_catalog.concat(
                   (select pg_catalog.string_agg(r.prrelid::text, ' ' order by r.prrelid)
@@ -98,7 +96,7 @@ public final class TableFacts {
                   union all
                   select k.oid, k.relkind, k.relpersistence, k.relreplident, k.relhastriggers
                   from tree p
-                  join pg_catalog.pg_inherits i on i.inhparent = p.oid
+                  cross join lateral (select * from pg_catalog.pg_inherits i where i.inhparent = p.oid offset 0) i
                   cross join lateral (select * from pg_catalog.pg_class k where k.oid = i.inhrelid offset 0) k
                   where p.relkind = 'p' and not i.inhdetachpending)
                 select * from tree) p
@@ -113,15 +111,15 @@ public final class TableFacts {
                 union all
                 select array['reference of partition', f.conname::text, g.tgenabled::text, f.confdeltype::text,
                   f.conrelid::pg_catalog.regclass::text, p.oid::text]
-                from pg_catalog.pg_trigger g join pg_catalog.pg_constraint f on f.oid = g.tgconstraint
-                where p.relhastriggers and g.tgrelid = p.oid and g.tgisinternal and f.contype = 'f' and f.confrelid = p.oid
-                  and g.tgtype & 8 <> 0
+                from (select * from pg_catalog.pg_trigger g where g.tgrelid = p.oid and g.tgisinternal offset 0) g
+                cross join lateral (select * from pg_catalog.pg_constraint f where f.oid = g.tgconstraint offset 0) f
+                where p.relhastriggers and f.contype = 'f' and f.confrelid = p.oid and g.tgtype & 8 <> 0
               ) e
             ) d""";
 
+    /** Of all facts, in whatever order: to sort and concatenate them takes as long as to read them. */
     private static final String HASH =
-            "pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', f.ord, f.fact), ', '"
-                    + " order by f.ord, f.fact collate pg_catalog.\"C\"))";
+            "cast(pg_catalog.sum(pg_catalog.hash_array_extended(f.fact collate pg_catalog.\"C\", f.ord)) as text)";
 
     private TableFacts() {}
 
