@@ -126,8 +126,7 @@ final class Batch {
         Table<?> locked = tx.select(
                         places.text().as(row), DSL.when(held, sourceKey.text()).as(present))
                 .from(onlySource)
-                .where(sourceKey.among(candidates))
-                .and(branch.wanted())
+                .where(branch.wantedAmong(candidates))
                 .forUpdate()
                 .skipLocked()
                 .asTable("locked");

@@ -103,9 +103,12 @@ public final class CandidateQuery {
         return wanted;
     }
 
-    /** Whether a row is one of these, and to be moved by this branch. */
-    Condition wantedAmong(List<String> keys) {
-        return key.among(keys).and(wanted);
+    /**
+     * Whether a row is one of these, and to be moved by this branch. Found by its key alone: of few rows, the planner would
+     * rather read all that are old enough, and compare each with all keys.
+     */
+    public Condition wantedAmong(List<String> keys) {
+        return key.among(keys).and("({0}) is true", wanted);
     }
 
     /** The same, to be cut into stretches of time if an index of the live table is in the order of its ages. */

@@ -22,10 +22,12 @@ import org.jspecify.annotations.Nullable;
 public final class Candidates {
     private static final int BATCHES_PER_PAGE = 50;
 
+    /** The most rows that are read at once after others. */
+    private static final int LARGEST_PAGE = 200_000;
+
     private final PageReader reader;
     private final List<CandidateQuery> branches;
     private final IntSupplier batchSize;
-    private final int pageSize;
     private final Set<String> without;
     /** What was read, or given back, and not yet taken: the first is the next. */
     private final Deque<Slice> pieces = new ArrayDeque<>();
@@ -53,8 +55,7 @@ public final class Candidates {
         this.reader = reader;
         this.branches = new ArrayList<>(branches);
         this.batchSize = batchSize;
-        this.pageSize = pageSize(maxBatchSize);
-        this.rowsToRead = pageSize;
+        this.rowsToRead = pageSize(maxBatchSize);
         this.without = without;
     }
 
@@ -136,8 +137,11 @@ public final class Candidates {
             branch++;
             cursor = null;
         }
-        // Where the keys are long, most of a full page would be read in vain, and again by the next one.
-        rowsToRead = (int) Math.min(pageSize, 2L * (read.isCut() ? read.keys().size() : limit));
+        // Each page passes all rows that have no order but that of their keys, such as those of one age: so the fewer
+        // pages, the
+        // better. But where the keys are long, most of a large one would be read in vain, and again by the next one.
+        rowsToRead =
+                (int) Math.min(LARGEST_PAGE, 2L * (read.isCut() ? read.keys().size() : limit));
         List<String> keys = new ArrayList<>(read.keys());
         keys.removeAll(without);
         if (!keys.isEmpty()) {
