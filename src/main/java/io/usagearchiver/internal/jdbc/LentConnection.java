@@ -22,6 +22,8 @@ final class LentConnection {
     private final int networkTimeoutBefore;
     private final int serverVersion;
     private final ServerSession server;
+    private @Nullable TransactionLimits limits;
+    private String sqlOfLimits = "";
 
     private LentConnection(Connection connection) throws SQLException {
         this.connection = connection;
@@ -48,9 +50,13 @@ final class LentConnection {
         return connection;
     }
 
-    /** The major version of the server. */
-    int serverVersion() {
-        return serverVersion;
+    /** The statements that set limits, which are the same for one transaction after another. */
+    String sql(TransactionLimits ofTransaction) {
+        if (ofTransaction != limits) {
+            sqlOfLimits = ofTransaction.sql(serverVersion);
+            limits = ofTransaction;
+        }
+        return sqlOfLimits;
     }
 
     /** What is on the other side of it, maybe behind a pooler. */

@@ -95,7 +95,7 @@ public final class Session implements AutoCloseable {
             try {
                 return jooq.set(current.connection()).dsl().transactionResult(configuration -> {
                     current.limitAnswers(limits.answer());
-                    Results limited = configuration.dsl().fetchMany(limits.sql(current.serverVersion()));
+                    Results limited = configuration.dsl().fetchMany(current.sql(limits));
                     begun[0] = true;
                     current.server().requireOwnStatements(limited);
                     return work.apply(configuration.dsl());
@@ -127,7 +127,7 @@ public final class Session implements AutoCloseable {
                 Wording.Text text = statement.of(configuration.dsl());
                 Results told = configuration
                         .dsl()
-                        .resultQuery("{0}", text.after(limits.sql(current.serverVersion())))
+                        .resultQuery("{0}", text.after(current.sql(limits)))
                         .fetchMany();
                 current.server().requireOwnStatements(told);
                 return judge.apply(

@@ -63,7 +63,7 @@ public interface Wording {
 
                 @Override
                 public void accept(Context<?> context) {
-                    context.sql(others).sql("; ").sql(pieces.get(0), true);
+                    context.sql(others, true).sql("; ").sql(pieces.get(0), true);
                     for (int i = 0; i < values.size(); i++) {
                         context.visit(values.get(i)).sql(pieces.get(i + 1), true);
                     }
