@@ -101,7 +101,7 @@ final class Fallback implements Scenario {
     }
 
     private static void run(Bench bench, Obstacle obstacle, Ours ours, int round) throws Exception {
-        Usage usage = Usage.of(bench.scale().briefRows());
+        Usage usage = Usage.of(bench.scale().medium());
         try (Database database = bench.server().copy(usage);
                 Connection other = database.connectAsOwner()) {
             long staying = obstacle.staying(usage);
