@@ -395,6 +395,17 @@ class HandOverTest {
     }
 
     @Test
+    void what_an_interrupted_try_has_left_goes_where_no_row_is_left() {
+        db.execute("ALTER TABLE call_2024_01 ADD CONSTRAINT usage_archiver_hand_over CHECK (at IS NOT NULL AND at >="
+                + " '2024-01-01'::timestamp AND at < '2024-02-01'::timestamp); DELETE FROM call_2024_01");
+
+        sweep();
+
+        assertThat(calls.partitions("call")).contains("call_2024_01");
+        calls.assertNothingLeftBehind();
+    }
+
+    @Test
     void what_would_mean_something_else_in_the_archive_does_not_go_there() {
         db.execute("CREATE SEQUENCE numbers; ALTER TABLE call ALTER id SET DEFAULT nextval('numbers');"
                 + " ALTER TABLE call_2024_01 ALTER id SET DEFAULT nextval('numbers'); GRANT ALL ON call_2024_01 TO PUBLIC;"
