@@ -47,6 +47,9 @@ final class HandOverRound {
     private static final Duration POLL = Duration.ofMillis(3);
     private static final String DEADLOCK = "40P01";
 
+    /** GRANT takes no lock of the table that it alters. */
+    private static final String CONCURRENTLY_UPDATED = "XX000";
+
     private final FaultServer server;
     private final Calls calls;
     private final SchemaChange change;
@@ -229,7 +232,7 @@ final class HandOverRound {
         }
     }
 
-    /** Once more where it was chosen as the victim of a deadlock. */
+    /** Once more where it was chosen as the victim of a deadlock, or the sweep altered the same at the same time. */
     private void inTransaction(String text, boolean open) throws SQLException {
         while (true) {
             try (Connection connection = server.connect()) {
@@ -242,7 +245,7 @@ final class HandOverRound {
                 connection.commit();
                 return;
             } catch (SQLException e) {
-                if (!DEADLOCK.equals(e.getSQLState())) {
+                if (!DEADLOCK.equals(e.getSQLState()) && !CONCURRENTLY_UPDATED.equals(e.getSQLState())) {
                     throw new SQLException(sql(text) + ": " + e.getMessage(), e.getSQLState(), e);
                 }
             }

@@ -132,7 +132,7 @@ final class HandOver {
                 throw new InTheWayException(partition.obstacle(), false);
             }
             if (!run.once(TransactionLimits.count(run.settings()), tx -> move.isWorthwhile(tx, partition))) {
-                if (partition.prepared()) {
+                if (partition.hasCheck()) {
                     // Of a try that was interrupted: its rows have gone one by one since.
                     cleanUp(partition);
                 }
