@@ -47,7 +47,7 @@ final class OldPartitions {
             + " pg_sleep(0.002) WHERE usename = '" + TestDatabase.ARCHIVER + "' AND locktype = 'relation' AND granted"
             + " AND mode IN ('ShareLock', 'ShareUpdateExclusiveLock', 'AccessExclusiveLock')";
 
-    private static final Duration MOST_WAITING = Duration.ofSeconds(8);
+    private static final Duration MOST_WAITING = Duration.ofSeconds(4);
 
     private final FaultServer server;
     private int made;
@@ -166,7 +166,7 @@ final class OldPartitions {
 
     /** Asserts that partitions were handed over, and that others had something in the way. */
     void assertBothWays() {
-        assertThat(handedOver()).as("handed over of %s", made).isGreaterThanOrEqualTo(made / AT_ONCE);
+        assertThat(handedOver()).as("handed over of %s", made).isPositive();
         assertThat(goneRowByRow()).as("gone row by row of %s", made).isPositive();
     }
 

@@ -28,7 +28,7 @@ import org.slf4j.LoggerFactory;
  */
 class RandomFaultsTest {
     private static final Logger log = LoggerFactory.getLogger(RandomFaultsTest.class);
-    private static final int COUNT = Integer.getInteger("fault.count", 32);
+    private static final int COUNT = Integer.getInteger("fault.count", 28);
 
     private static final long SEED = Long.getLong("fault.seed", new Random().nextInt(1_000_000));
     private static final int ROUND = 8;
@@ -59,9 +59,10 @@ class RandomFaultsTest {
         settings.put("workers", String.valueOf(workers));
         try (Bench bench = new Bench(server, SEED, BACKLOG, 3, settings, tables)) {
             try {
-                for (int i = 1; i <= count; i++) {
+                // Until one has come in the middle of a hand-over, if it is about these.
+                for (int i = 1; i <= count || tables == Tables.HANDED_OVER && midway == 0 && i <= 3 * count; i++) {
                     next(bench, tables);
-                    if (i % ROUND == 0 || i == count) {
+                    if (i % ROUND == 0 || i >= count) {
                         mend(mending -> true);
                         bench.assertDrainedWithoutViolation();
                         assertNoneFailed(bench);

@@ -86,7 +86,7 @@ class RandomSchemaChangesTest {
 
     @Test
     void no_row_is_lost_doubled_or_altered_whatever_the_schema_becomes_in_the_middle_of_a_hand_over() throws Exception {
-        int count = (COUNT + 1) / 2;
+        int count = (COUNT + 2) / 3;
         log.info("{} changes from -Dschema.seed={}", count, SEED);
         long start = System.nanoTime();
         List<String> violations = new ArrayList<>();
