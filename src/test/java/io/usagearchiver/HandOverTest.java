@@ -438,6 +438,44 @@ class HandOverTest {
     }
 
     @Test
+    void what_an_interrupted_try_has_left_goes_where_no_row_is_left() {
+        db.execute("ALTER TABLE call_2024_01 ADD CONSTRAINT usage_archiver_hand_over CHECK (at IS NOT NULL) NOT VALID;"
+                + " ALTER TABLE call_2024_02 ADD CONSTRAINT usage_archiver_hand_over CHECK (at IS NOT NULL AND"
+                + " at >= '2024-02-01' AND at < '2024-03-01'); DELETE FROM call WHERE at < '2024-03-01'");
+
+        sweep();
+
+        assertThat(calls.partitions("call")).contains("call_2024_01", "call_2024_02");
+        calls.assertNothingLeftBehind();
+    }
+
+    @Test
+    void rights_that_are_granted_at_the_same_time_are_revoked_as_all_others() {
+        CompletableFuture<?>[] granting = {null};
+
+        // GRANT takes no lock of the table: who updates the same row of the catalog waits for it, and is refused then.
+        sweep(before(" detach partition ", () -> {
+            Rival rival = new Rival(db, "GRANT SELECT ON call_2024_01 TO PUBLIC");
+            granting[0] = CompletableFuture.runAsync(() -> {
+                await().pollInterval(Duration.ofMillis(2))
+                        .until(() -> db.number(
+                                        "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")
+                                > 0);
+                rival.commitAndClose();
+            });
+        }));
+
+        granting[0].join();
+        assertThat(reasons()).isEmpty();
+        assertThat(calls.partitions("call_archive")).isEqualTo(Calls.EXPIRED);
+        assertThat(
+                        db.strings(
+                                "SELECT grantee FROM pg_class, aclexplode(relacl) WHERE relname = 'call_2024_01' AND grantee = 0"))
+                .isEmpty();
+        calls.assertArchived(OLD);
+    }
+
+    @Test
     void what_would_mean_something_else_in_the_archive_does_not_go_there() {
         db.execute("CREATE SEQUENCE numbers; ALTER TABLE call ALTER id SET DEFAULT nextval('numbers');"
                 + " ALTER TABLE call_2024_01 ALTER id SET DEFAULT nextval('numbers'); GRANT ALL ON call_2024_01 TO PUBLIC;"

@@ -7,6 +7,7 @@ import io.usagearchiver.testing.FaultServer;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,6 +23,21 @@ final class Bench implements AutoCloseable {
     final Writers writers;
     final Cluster cluster;
 
+    /** Of tables whose partitions are to be handed over. */
+    private final OldPartitions old;
+
+    private final Tables tables;
+
+    /** What the pair is like. */
+    enum Tables {
+        /** Two ordinary tables. */
+        WHOLE,
+        /** Both are partitioned, by whatever. */
+        IN_PARTITIONS,
+        /** Both are partitioned so that partitions can be handed over, and the archiver does so. */
+        HANDED_OVER
+    }
+
     /**
      * Empties the server's database, loads expired rows and starts the nodes and the writers.
      *
@@ -29,38 +45,72 @@ final class Bench implements AutoCloseable {
      * @param settings of the archiver, by the names of the plugin's properties
      */
     Bench(FaultServer server, long seed, int rows, int nodes, Map<String, String> settings) throws SQLException {
-        this(server, seed, rows, nodes, settings, false);
+        this(server, seed, rows, nodes, settings, Tables.WHOLE);
     }
 
     /** The same, of tables that may be partitioned. */
-    Bench(FaultServer server, long seed, int rows, int nodes, Map<String, String> settings, boolean inPartitions)
+    Bench(FaultServer server, long seed, int rows, int nodes, Map<String, String> settings, Tables tables)
             throws SQLException {
         this.server = server;
+        this.tables = tables;
+        this.old = new OldPartitions(server);
         server.recreateDatabase();
-        if (inPartitions) {
-            server.execute(partitioned(Usage.HOT, "RANGE (id)", "FROM (MINVALUE) TO (500)", "FROM (500) TO (1500)")
-                    + partitioned(
-                            Usage.ARCHIVE,
-                            "HASH (id)",
-                            "WITH (MODULUS 2, REMAINDER 0)",
-                            "WITH (MODULUS 2, REMAINDER 1)")
-                    + " CREATE TABLE hot_rest PARTITION OF " + Usage.HOT + " DEFAULT");
+        switch (tables) {
+            case WHOLE -> {}
+            case IN_PARTITIONS ->
+                server.execute(partitioned(
+                                Usage.HOT,
+                                "id",
+                                "RANGE (id)",
+                                "FOR VALUES FROM (MINVALUE) TO (500)",
+                                "FOR VALUES FROM (500) TO (1500)",
+                                "DEFAULT")
+                        + partitioned(
+                                Usage.ARCHIVE,
+                                "id",
+                                "HASH (id)",
+                                "FOR VALUES WITH (MODULUS 2, REMAINDER 0)",
+                                "FOR VALUES WITH (MODULUS 2, REMAINDER 1)"));
+            case HANDED_OVER -> server.execute(OldPartitions.tables());
         }
-        writers = new Writers(server::connect, history, seed, WRITERS);
-        writers.load(rows);
-        cluster = new Cluster(server, nodes, settings);
+        writers = new Writers(
+                server::connect,
+                history,
+                seed,
+                WRITERS,
+                tables == Tables.HANDED_OVER ? OldPartitions::keepsItsPartition : row -> false);
+        load(rows);
+        Map<String, String> all = new HashMap<>(settings);
+        if (tables == Tables.HANDED_OVER) {
+            all.putAll(OldPartitions.SETTINGS);
+        }
+        cluster = new Cluster(server, nodes, all);
         writers.start();
     }
 
     /** Both have the same columns, defaults, indexes and rights, and no row. */
-    private static String partitioned(String table, String by, String first, String second) {
-        return "ALTER TABLE T$ RENAME TO T$_whole; CREATE TABLE T$ (LIKE T$_whole INCLUDING DEFAULTS, PRIMARY KEY (id))"
-                        .replace("T$", table)
-                + " PARTITION BY " + by
-                + "; CREATE INDEX ON T$ (completed_at); CREATE INDEX ON T$ (created_at); GRANT ALL ON T$ TO PUBLIC;"
-                        .replace("T$", table)
-                + " CREATE TABLE T$_1 PARTITION OF T$ FOR VALUES ".replace("T$", table) + first + ";"
-                + " CREATE TABLE T$_2 PARTITION OF T$ FOR VALUES ".replace("T$", table) + second + ";";
+    static String partitioned(String table, String key, String by, String... bounds) {
+        StringBuilder sql = new StringBuilder("ALTER TABLE T$ RENAME TO T$_whole; CREATE TABLE T$"
+                + " (LIKE T$_whole INCLUDING DEFAULTS, PRIMARY KEY (" + key + ")) PARTITION BY " + by
+                + "; CREATE INDEX ON T$ (completed_at); CREATE INDEX ON T$ (created_at); GRANT ALL ON T$ TO PUBLIC;");
+        for (int i = 0; i < bounds.length; i++) {
+            sql.append(" CREATE TABLE T$_" + (i + 1) + " PARTITION OF T$ " + bounds[i] + ";");
+        }
+        return sql.toString().replace("T$", table);
+    }
+
+    /** Inserts expired rows: where they are to be handed over, into new partitions. */
+    void load(int rows) throws SQLException {
+        if (tables == Tables.HANDED_OVER) {
+            old.load(writers, rows);
+        } else {
+            writers.load(rows);
+        }
+    }
+
+    /** The partitions that are to be handed over. */
+    OldPartitions old() {
+        return old;
     }
 
     /** Stops the writers, waits until no expired row is left, and asserts that nothing was lost, doubled or changed. */
@@ -73,12 +123,17 @@ final class Bench implements AutoCloseable {
                 .until(() -> server.number("select count(*) from usage_archive_sweep where state = 'DRAINED'"
                                 + " and sweep_id > " + begun)
                         > 0);
-        assertThat(server.number("select count(*) from model_usage_details, (select max(cutoff) as cutoff"
-                        + " from usage_archive_sweep where state = 'DRAINED') as last"
-                        + " where coalesce(completed_at, created_at) < cutoff"))
-                .as("expired rows left")
-                .isZero();
         assertNoViolation();
+        assertThat(server.strings(
+                        "select tableoid::regclass || ': ' || hot from model_usage_details hot, (select max(cutoff)"
+                                + " as cutoff from usage_archive_sweep where state = 'DRAINED') as last"
+                                + " where coalesce(completed_at, created_at) < cutoff and not " + OldPartitions.HELD))
+                .as("expired rows left")
+                .isEmpty();
+        if (tables == Tables.HANDED_OVER) {
+            old.assertNoneIsLost();
+            old.assertTidy();
+        }
     }
 
     /** Stops the writers and asserts that nothing was lost, doubled or changed so far. */

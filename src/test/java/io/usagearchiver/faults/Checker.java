@@ -52,7 +52,7 @@ final class Checker {
         connection.rollback();
 
         Checker checker = new Checker(history);
-        checker.checkRows(byId(hot), byId(archive));
+        checker.checkRows(checker.byId(hot), checker.byId(archive));
         checker.checkAges(archive, ledger);
         checker.checkSum(archive.size() - others, ledger);
         if (sweeps) {
@@ -61,9 +61,15 @@ final class Checker {
         return checker.violations;
     }
 
-    private static Map<Integer, Found> byId(List<Found> rows) {
+    /** A table's key may be more than the id. */
+    private Map<Integer, Found> byId(List<Found> rows) {
         Map<Integer, Found> map = new HashMap<>();
-        rows.forEach(row -> map.put(row.usage().id(), row));
+        for (Found row : rows) {
+            Found other = map.put(row.usage().id(), row);
+            if (other != null) {
+                report(Kind.DOUBLED, row + " and " + other + " are in one table");
+            }
+        }
         return map;
     }
 

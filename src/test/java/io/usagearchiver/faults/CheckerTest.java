@@ -90,6 +90,17 @@ class CheckerTest {
     }
 
     @Test
+    void a_row_that_is_twice_in_one_table_is_reported() throws SQLException {
+        db.execute("alter table model_usage_details drop constraint model_usage_details_pkey;"
+                + " insert into model_usage_details select * from model_usage_details");
+        try {
+            assertThat(violations()).extracting(Violation::kind).containsExactly(Kind.DOUBLED);
+        } finally {
+            db.execute("truncate model_usage_details; alter table model_usage_details add primary key (id)");
+        }
+    }
+
+    @Test
     void a_deleted_row_that_is_there_is_reported() throws SQLException {
         history.acknowledged(HOT.id(), Optional.empty());
 

@@ -2,6 +2,7 @@ package io.usagearchiver.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.usagearchiver.faults.Bench.Tables;
 import io.usagearchiver.faults.Cluster.Node;
 import io.usagearchiver.testing.FaultServer;
 import java.sql.SQLException;
@@ -15,7 +16,7 @@ import java.util.Random;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,8 +28,7 @@ import org.slf4j.LoggerFactory;
  */
 class RandomFaultsTest {
     private static final Logger log = LoggerFactory.getLogger(RandomFaultsTest.class);
-    /** With one worker, and with several on tables that are partitioned. */
-    private static final int COUNT = Integer.getInteger("fault.count", 32) / 2;
+    private static final int COUNT = Integer.getInteger("fault.count", 28);
 
     private static final long SEED = Long.getLong("fault.seed", new Random().nextInt(1_000_000));
     private static final int ROUND = 8;
@@ -41,37 +41,49 @@ class RandomFaultsTest {
 
     private final Random random = new Random(SEED);
     private final Map<Fault, Integer> counts = new EnumMap<>(Fault.class);
+    /** How many came in the middle of a hand-over. */
+    private int midway;
+
     /** What is to be mended after how many more faults. */
     private final List<Mending> mendings = new ArrayList<>();
 
     @ParameterizedTest
-    @ValueSource(ints = {1, 3})
-    void nothing_is_lost_doubled_or_miscounted_under_random_faults(int workers) throws Exception {
-        log.info("{} faults from -Dfault.seed={} with {} workers", COUNT, SEED, workers);
+    @EnumSource
+    void nothing_is_lost_doubled_or_miscounted_under_random_faults(Tables tables) throws Exception {
+        // Half of them on partitioned tables, and half of these while partitions are handed over.
+        int count = tables == Tables.WHOLE ? COUNT / 2 : COUNT / 4;
+        int workers = tables == Tables.WHOLE ? 1 : 3;
+        log.info("{} faults from -Dfault.seed={} with {} workers, tables {}", count, SEED, workers, tables);
         long start = System.nanoTime();
         Map<String, String> settings = new HashMap<>(SETTINGS);
         settings.put("workers", String.valueOf(workers));
-        boolean inPartitions = workers > 1;
-        try (Bench bench = new Bench(server, SEED, BACKLOG, 3, settings, inPartitions)) {
+        try (Bench bench = new Bench(server, SEED, BACKLOG, 3, settings, tables)) {
             try {
-                for (int i = 1; i <= COUNT; i++) {
-                    next(bench);
-                    if (i % ROUND == 0 || i == COUNT) {
+                // Until one has come in the middle of a hand-over, if it is about these.
+                for (int i = 1; i <= count || tables == Tables.HANDED_OVER && midway == 0 && i <= 3 * count; i++) {
+                    next(bench, tables);
+                    if (i % ROUND == 0 || i >= count) {
                         mend(mending -> true);
                         bench.assertDrainedWithoutViolation();
                         assertNoneFailed(bench);
                         bench.writers.start();
                     }
                 }
+                if (tables == Tables.HANDED_OVER) {
+                    log.info("{}, {} faults in the middle of a hand-over", bench.old(), midway);
+                    bench.old().assertBothWays();
+                    assertThat(midway).as("faults in the middle of a hand-over").isPositive();
+                }
             } catch (Throwable e) {
                 bench.cluster.nodes().forEach(node -> log.error("Node {} wrote\n{}", node, node.log()));
                 throw e;
             }
             log.info(
-                    "{} faults from seed {} with {} workers in {} s: {}; {}; {}; no violation",
-                    COUNT,
+                    "{} faults from seed {} with {} workers, tables {}, in {} s: {}; {}; {}; no violation",
+                    count,
                     SEED,
                     workers,
+                    tables,
                     Duration.ofNanos(System.nanoTime() - start).toSeconds(),
                     counts,
                     bench.history,
@@ -79,14 +91,19 @@ class RandomFaultsTest {
         }
     }
 
-    private void next(Bench bench) throws SQLException {
+    private void next(Bench bench, Tables tables) throws SQLException {
         mendings.replaceAll(Mending::sooner);
         mend(Mending::isDue);
-        reload(bench);
-        if (random.nextInt(3) > 0) {
-            bench.cluster.awaitSweeping();
+        if (tables == Tables.HANDED_OVER && random.nextInt(3) > 0) {
+            bench.load(BACKLOG / 4);
+            midway += bench.old().awaitHandOver() ? 1 : 0;
+        } else {
+            reload(bench);
+            if (random.nextInt(3) > 0) {
+                bench.cluster.awaitSweeping();
+            }
+            Pause.upTo(Duration.ofMillis(1500), random);
         }
-        Pause.upTo(Duration.ofMillis(1500), random);
 
         Fault fault = Fault.values()[random.nextInt(Fault.values().length)];
         Node victim = victim(bench.cluster);
@@ -127,9 +144,9 @@ class RandomFaultsTest {
     /** Sees to it that a sweep has something to do. */
     private void reload(Bench bench) throws SQLException {
         long expired = server.number("select count(*) from model_usage_details where coalesce(completed_at, created_at)"
-                + " < now() at time zone 'UTC' - interval '13 months'");
+                + " < now() at time zone 'UTC' - interval '13 months' and not " + OldPartitions.HELD);
         if (expired < BACKLOG / 2) {
-            bench.writers.load(BACKLOG);
+            bench.load(BACKLOG);
         }
     }
 

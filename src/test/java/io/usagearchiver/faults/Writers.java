@@ -5,6 +5,7 @@ import static java.util.concurrent.TimeUnit.MILLISECONDS;
 import io.usagearchiver.ConnectionSource;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
@@ -20,6 +21,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
+import java.util.function.Predicate;
 import java.util.stream.IntStream;
 
 /**
@@ -33,8 +35,12 @@ final class Writers implements AutoCloseable {
 
     private static final int INTERVAL_MILLIS = 10;
 
+    /** How many seconds a row was completed after its creation. */
+    private static final int LAG = 5;
+
     private final ConnectionSource connections;
     private final History history;
+    private final Predicate<Usage> keepsCreation;
     private final Random random;
     private final AtomicInteger lastId = new AtomicInteger();
     private final List<Writer> writers;
@@ -42,8 +48,18 @@ final class Writers implements AutoCloseable {
 
     /** Writers that do nothing yet. */
     Writers(ConnectionSource connections, History history, long seed, int count) {
+        this(connections, history, seed, count, row -> false);
+    }
+
+    /**
+     * The same.
+     *
+     * @param keepsCreation whether a row's time of creation stays when it is updated
+     */
+    Writers(ConnectionSource connections, History history, long seed, int count, Predicate<Usage> keepsCreation) {
         this.connections = connections;
         this.history = history;
+        this.keepsCreation = keepsCreation;
         this.random = new Random(seed);
         this.writers = IntStream.range(0, count)
                 .mapToObj(i -> new Writer(new Random(random.nextLong())))
@@ -54,9 +70,24 @@ final class Writers implements AutoCloseable {
 
     /** Inserts this many expired rows in one statement, and gives them to the writers. */
     void load(int count) throws SQLException {
-        List<Usage> rows = IntStream.range(0, count)
+        load(IntStream.range(0, count)
                 .mapToObj(i -> row(random, lastId.incrementAndGet(), 0, true))
-                .toList();
+                .toList());
+    }
+
+    /** The same, created within this time. */
+    void load(int count, LocalDateTime from, LocalDateTime to) throws SQLException {
+        load(IntStream.range(0, count)
+                .mapToObj(i -> row(
+                        random,
+                        lastId.incrementAndGet(),
+                        0,
+                        from.plusSeconds(
+                                LAG + random.nextLong(Duration.between(from, to).toSeconds() - LAG))))
+                .toList());
+    }
+
+    private void load(List<Usage> rows) throws SQLException {
         try (Connection connection = connections.open()) {
             write(
                     () -> Usage.insert(connection, rows),
@@ -98,8 +129,12 @@ final class Writers implements AutoCloseable {
         LocalDateTime age = expired
                 ? cutoff.minusDays(1).minusSeconds(random.nextInt(50_000_000))
                 : cutoff.plusDays(1).plusSeconds(random.nextInt(30_000_000));
+        return row(random, id, version, age);
+    }
+
+    private static Usage row(Random random, int id, long version, LocalDateTime age) {
         boolean completed = random.nextInt(20) > 0;
-        return completed ? new Usage(id, version, age, age.minusSeconds(5)) : new Usage(id, version, null, age);
+        return completed ? new Usage(id, version, age, age.minusSeconds(LAG)) : new Usage(id, version, null, age);
     }
 
     private static boolean mayBeMoved(Usage row) {
@@ -203,7 +238,10 @@ final class Writers implements AutoCloseable {
         private void update(int index) throws SQLException {
             Usage old = rows.get(index);
             boolean expired = mayBeMoved(old) != (random.nextInt(4) == 0);
-            Usage row = row(random, old.id(), old.version() + 1, expired);
+            Usage next = row(random, old.id(), old.version() + 1, expired);
+            Usage row = keepsCreation.test(old)
+                    ? new Usage(next.id(), next.version(), next.completedAt(), old.createdAt())
+                    : next;
             rows.set(index, row);
             write(
                     () -> row.update(connection),

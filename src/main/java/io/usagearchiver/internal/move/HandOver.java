@@ -132,6 +132,10 @@ final class HandOver {
                 throw new InTheWayException(partition.obstacle(), false);
             }
             if (!run.once(TransactionLimits.count(run.settings()), tx -> move.isWorthwhile(tx, partition))) {
+                if (partition.hasCheck()) {
+                    // Of a try that was interrupted: its rows have gone one by one since.
+                    cleanUp(partition);
+                }
                 return false;
             }
             if (run.progress().isNew()) {

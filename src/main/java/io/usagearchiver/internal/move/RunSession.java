@@ -154,7 +154,7 @@ final class RunSession {
                 if (session.isToStop() || (SqlState.isTransient(e) && !SqlState.isOfLocks(e))) {
                     throw e;
                 }
-                boolean ofLocks = SqlState.isOfLocks(e);
+                boolean ofLocks = SqlState.isOfLocks(e) || SqlState.isOfCatalog(e);
                 throw new InTheWayException(
                         (ofLocks ? "others have it or the table in use for too long: " : "") + SqlState.message(e),
                         ofLocks);

@@ -73,6 +73,15 @@ public final class SqlState {
         return state.equals("55P03") || state.equals("40P01");
     }
 
+    /**
+     * Whether another transaction has altered the same table at the same time, and committed first: not all that alters one
+     * locks it, as GRANT does not. PostgreSQL has no state of its own for that, so where it speaks another language this is a
+     * fault like any other.
+     */
+    public static boolean isOfCatalog(Throwable fault) {
+        return sqlState(fault).equals("XX000") && told(fault).contains("tuple concurrently ");
+    }
+
     /** Whether a row may be to blame, so that a batch without it can succeed. */
     public static boolean mayBeOfARow(Throwable fault) {
         String state = sqlState(fault);
@@ -130,6 +139,9 @@ public final class SqlState {
         String told = told(fault);
         if (fault instanceof StandbyException) {
             return told + STANDBY;
+        }
+        if (isOfCatalog(fault)) {
+            return told + " (others alter it at the same time)";
         }
         return cause == null ? told : told + hint(sqlState(fault), told);
     }

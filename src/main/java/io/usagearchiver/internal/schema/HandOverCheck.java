@@ -122,6 +122,7 @@ public final class HandOverCheck {
                   select x.grantee from pg_catalog.pg_attribute c cross join lateral aclexplode(c.attacl) x
                   where c.attrelid = p.oid and c.attacl is not null) g
                 where g.grantee <> p.relowner) as grantees,
+              exists (select from pg_catalog.pg_constraint k where k.conrelid = p.oid and k.conname = {5}) as has_check,
               exists (select from pg_catalog.pg_constraint k where k.conrelid = p.oid and k.conname = {5} and k.convalidated
                 and pg_get_constraintdef(k.oid) = format('CHECK (%s)', pg_get_partition_constraintdef(p.oid))) as prepared
             from ranges r
@@ -189,6 +190,7 @@ public final class HandOverCheck {
                         row.get("stand_in", String.class),
                         row.get("defaults", String.class),
                         row.get("grantees", String.class),
+                        row.get("has_check", Boolean.class),
                         row.get("prepared", Boolean.class)))
                 .toList();
     }
@@ -218,7 +220,8 @@ public final class HandOverCheck {
      * @param standIn the partition of the archive that has the same bounds; null for none
      * @param defaults what takes away those of its columns that the archive's have not, as in ALTER TABLE; null for nothing
      * @param grantees who has rights on it besides its owner; null for nobody
-     * @param prepared whether it has {@link #CONSTRAINT}, and it is known to be true
+     * @param hasCheck whether it has a {@link #CONSTRAINT}
+     * @param prepared whether that is the right one, and known to be true
      */
     public record HotPartition(
             long oid,
@@ -230,5 +233,6 @@ public final class HandOverCheck {
             @Nullable String standIn,
             @Nullable String defaults,
             @Nullable String grantees,
+            boolean hasCheck,
             boolean prepared) {}
 }
