@@ -104,6 +104,7 @@ final class HandOver {
         } catch (InTheWayException e) {
             if (!told) {
                 log.warn("{}: all partitions go row by row: {}", run.ledger(), e.getMessage());
+                run.progress().goRowByRow("all partitions", e.getMessage());
             }
             told = true;
         }
@@ -129,6 +130,9 @@ final class HandOver {
         PartitionMove move = new PartitionMove(run, pair, wanted, schema, partition.oid());
         try {
             if (partition.obstacle() != null) {
+                if (!run.look(tx -> move.hasRows(tx, partition))) {
+                    return false;
+                }
                 throw new InTheWayException(partition.obstacle(), false);
             }
             if (!run.once(TransactionLimits.count(run.settings()), tx -> move.isWorthwhile(tx, partition))) {
@@ -144,6 +148,7 @@ final class HandOver {
             Duration time = Duration.ofNanos(System.nanoTime() - startNanos);
             throttler.batchFailed(time);
             vain = 0;
+            run.progress().handedOver(partition.name());
             log.info(
                     "{}: partition {} handed over to {} with {} rows in {} s",
                     run.ledger(),
@@ -154,6 +159,7 @@ final class HandOver {
             return true;
         } catch (InTheWayException e) {
             log.warn("{}: partition {} goes row by row: {}", run.ledger(), partition.name(), e.getMessage());
+            run.progress().goRowByRow(partition.name(), e.getMessage());
             cleanUp(partition);
             return false;
         }

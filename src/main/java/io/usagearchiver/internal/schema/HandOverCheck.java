@@ -161,7 +161,13 @@ public final class HandOverCheck {
     /** What is in the way of all partitions; null for nothing. */
     public static @Nullable String ofPair(DSLContext tx, ArchivePair<?> pair) {
         Record row = tx.fetchOne(PAIR, TableName.regclass(pair.hot()), TableName.regclass(pair.archive()));
-        return row == null ? null : row.get(0, String.class);
+        String inTheWay = row == null ? null : row.get(0, String.class);
+        if (row == null || inTheWay != null) {
+            return inTheWay;
+        }
+        // It knows partitions by names of its own, and fails on others.
+        String ofPartman = ArchivePartitions.ofPartman(tx, pair);
+        return ofPartman == null ? null : TableName.name(pair.archive()) + " " + ofPartman;
     }
 
     /** The partitions of the hot table that lie before a cutoff, the oldest first. For a pair that has nothing in the way. */
@@ -191,6 +197,16 @@ public final class HandOverCheck {
                         row.get("grantees", String.class),
                         row.get("prepared", Boolean.class)))
                 .toList();
+    }
+
+    /** The conditions of the rows of partitions that nothing in the catalog keeps from being handed over. */
+    public static List<String> conditions(DSLContext tx, ArchivePair<?> pair, LocalDateTime cutoff) {
+        return ofPair(tx, pair) != null
+                ? List.of()
+                : partitions(tx, pair, cutoff).stream()
+                        .filter(partition -> partition.obstacle() == null)
+                        .map(HotPartition::condition)
+                        .toList();
     }
 
     /** What a sweep would make of the partitions, one sentence each. */
