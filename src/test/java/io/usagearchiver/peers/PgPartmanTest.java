@@ -50,7 +50,7 @@ class PgPartmanTest {
     void nothing_is_handed_over_to_an_archive_that_it_manages_and_its_maintenance_goes_on() {
         install();
         db.strings("SELECT partman.create_parent('public.ticks_archive', 'at', 'native', 'monthly', p_premake := 2)");
-        db.execute("CREATE TABLE ticks_old PARTITION OF ticks FOR VALUES FROM ('2023-01-01') TO ('2023-02-01');"
+        db.execute("CREATE TABLE ticks_p20230101 PARTITION OF ticks FOR VALUES FROM ('2023-01-01') TO ('2023-02-01');"
                 + " INSERT INTO ticks SELECT i, '2023-01-05' FROM generate_series(1, 10) i;" + owned("ticks")
                 + owned("ticks_archive"));
 
@@ -67,7 +67,7 @@ class PgPartmanTest {
                 .isEqualTo(
                         "row by row: all partitions: public.ticks_archive is in partman.part_config: pg_partman makes its"
                                 + " partitions");
-        assertThat(partitions()).noneMatch(name -> name.equals("ticks_old"));
+        assertThat(partitions()).noneMatch(name -> name.equals("ticks_p20230101"));
         db.strings("SELECT partman.run_maintenance('public.ticks_archive')");
         assertThat(db.number("SELECT count(*) FROM ticks_archive")).isEqualTo(20);
     }
