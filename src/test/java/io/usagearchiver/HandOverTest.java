@@ -587,8 +587,12 @@ class HandOverTest {
                 + " TO ('2026-01-01'); RESET ROLE; INSERT INTO call VALUES (1, '2025-01-02', NULL, 'old');"
                 + " INSERT INTO original VALUES (1, '2025-01-02', NULL, 'old')");
 
+        String reason = "partition public.call_2025 goes row by row: the cutoff is within its bounds";
+        assertThat(plan().warnings()).anyMatch(line -> line.startsWith(reason));
+
         sweep();
 
+        assertThat(reasons()).singleElement().asString().contains(reason);
         calls.assertArchived("at < '2025-05-15'");
         assertThat(calls.partitions("call")).containsExactly("call_2025", "call_2026_06");
     }

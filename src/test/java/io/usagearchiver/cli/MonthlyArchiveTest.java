@@ -219,6 +219,8 @@ class MonthlyArchiveTest {
         assertThat(runWith(file(settings), "sweep").out()).contains("  moved             10 rows in ");
         assertThat(archived()).contains(name("ticks", -14), name("ticks_archive", -13));
         assertThat(runWith(file(settings), "sweep").out()).contains("  moved             0 rows in ");
+        assertThat(db.strings("SELECT message FROM usage_archive_sweep ORDER BY sweep_id"))
+                .containsExactly("1 partition handed over", null);
 
         settings[1] = settings[1].replace("13", "12");
         assertThat(runWith(

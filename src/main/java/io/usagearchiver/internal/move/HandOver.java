@@ -130,7 +130,7 @@ final class HandOver {
         PartitionMove move = new PartitionMove(run, pair, wanted, schema, partition.oid());
         try {
             if (partition.obstacle() != null) {
-                if (!run.look(tx -> move.hasRows(tx, partition))) {
+                if (!run.once(TransactionLimits.count(run.settings()), tx -> move.anyWanted(tx, partition))) {
                     return false;
                 }
                 throw new InTheWayException(partition.obstacle(), false);
