@@ -24,7 +24,8 @@ import org.jspecify.annotations.Nullable;
  * @param finishedAt when it was closed; null while it runs. A sweep that died is closed by the next one
  * @param elapsed from the opening to the closing, or until now
  * @param moving from the opening to the last batch; zero before the first
- * @param message the fault of a failed one, or why rows were rejected; null if there is nothing to say
+ * @param message the fault of a failed one; or how many partitions were handed over and why others were not, and why rows were
+ *     rejected, on lines of their own; null if there is nothing to say
  */
 public record PastSweep(
         long sweepId,

@@ -3,6 +3,7 @@ package io.usagearchiver;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -11,6 +12,7 @@ import java.time.YearMonth;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
@@ -86,6 +88,26 @@ class PartitionKeeperTest {
         List<YearMonth> made = new ArrayList<>();
         nodes.forEach(node -> made.addAll(node.join().made()));
         assertThat(made).hasSize(8).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void a_partition_that_somebody_else_attaches_meanwhile_is_seen() {
+        ArchivePair<?> pair = make("timestamp", -14);
+        String month = partitions().get(4);
+        db.execute("ALTER TABLE ticks_archive DETACH PARTITION " + month);
+        AtomicBoolean done = new AtomicBoolean();
+        ConnectionSource meanwhile = new TappedConnections(this::connect, (sql, connection) -> {
+            if ((sql.startsWith("CREATE TABLE") || sql.startsWith("lock table")) && done.compareAndSet(false, true)) {
+                db.execute("ALTER TABLE ticks_archive ATTACH PARTITION " + month + " FOR VALUES FROM ('"
+                        + month(-10).atDay(1) + "') TO ('" + month(-9).atDay(1) + "')");
+            }
+        });
+
+        assertThat(new PartitionKeeper(pair, meanwhile, settings())
+                        .keep(new StopSignal())
+                        .made())
+                .isEmpty();
+        assertThat(done).isTrue();
     }
 
     @Test

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import ch.qos.logback.classic.Level;
 import io.usagearchiver.internal.jdbc.TransactionLimits;
 import io.usagearchiver.testing.CapturedLog;
+import io.usagearchiver.testing.NoticedConnections;
 import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
@@ -26,6 +27,8 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.jooq.Record;
 import org.jooq.TableField;
@@ -202,6 +205,38 @@ class PartitionedTablesTest {
                         .doesNotContain("Merge Append", "Sort", "Seq Scan");
             }
         }
+    }
+
+    /** As the server itself explains what it has executed. */
+    @Test
+    void a_slice_of_a_sweep_leaves_all_partitions_but_its_own_out_when_it_runs() {
+        db.execute("ALTER DATABASE " + db.name() + " SET session_preload_libraries = 'auto_explain'; ALTER DATABASE "
+                + db.name() + " SET auto_explain.log_min_duration = 0; ALTER DATABASE " + db.name()
+                + " SET auto_explain.log_analyze = on; ALTER DATABASE " + db.name()
+                + " SET auto_explain.log_level = notice");
+        List<String> slices = Collections.synchronizedList(new ArrayList<>());
+        try {
+            Archiver.builder(PAIR, new NoticedConnections(db.archiver(), notice -> {
+                        if (notice.contains("Delete on ") && notice.contains("with \"moved\"")) {
+                            slices.add(notice);
+                        }
+                    }))
+                    .clock(UsageRows.clockAt(NOW))
+                    .settings(ArchiveSettings.defaults().withBatchSize(5))
+                    .build()
+                    .sweep();
+        } finally {
+            db.execute("ALTER DATABASE " + db.name() + " RESET ALL");
+        }
+        assertArchived("true");
+        assertThat(slices).hasSizeGreaterThanOrEqualTo(ROWS / 5);
+        for (String slice : slices) {
+            Matcher removed = Pattern.compile("Subplans Removed: (\\d+)").matcher(slice);
+            assertThat(removed.find()).as(slice).isTrue();
+            // A slice may begin in one month and end in the next.
+            assertThat(Integer.parseInt(removed.group(1))).as(slice).isBetween(MONTHS - 2, MONTHS - 1);
+        }
+        assertThat(slices).anyMatch(slice -> slice.contains("Subplans Removed: " + (MONTHS - 1)));
     }
 
     @ParameterizedTest

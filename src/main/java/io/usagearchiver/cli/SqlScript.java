@@ -202,7 +202,7 @@ final class SqlScript {
         Matcher column = StandingObjects.COLUMN.matcher(sql);
         return column.matches()
                 ? "ALTER TABLE " + column.group(1) + " ADD COLUMN " + column.group(2)
-                : sql.replaceAll(" IF NOT EXISTS| \\(.*", "");
+                : sql.replaceAll(" IF NOT EXISTS| FOR VALUES FROM \\(.*| \\(.*", "");
     }
 
     private String withParameters(String statement) {

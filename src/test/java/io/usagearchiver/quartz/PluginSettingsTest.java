@@ -462,6 +462,12 @@ class PluginSettingsTest {
     @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
             retentionMonths        | 0          | must be a whole number from 1 to 1200
             createPartitions       | yes        | must be true or false
+            createPartitions       | TRUE       | must be true or false
+            createPartitions       | ""         | must be true or false
+            handOver               | on         | must be true or false
+            handOver               | True       | must be true or false
+            handOver               | 1          | must be true or false
+            handOver               | ""         | must be true or false
             batchSize              | abc        | must be a whole number from 1 to 50000
             timeBudget             | 13.5       | must be a duration
             lockTimeout            | -1         | must be a duration
@@ -488,14 +494,15 @@ class PluginSettingsTest {
                 .hasMessageContaining(allowed);
     }
 
-    @Test
-    void an_unknown_property_surfaces_when_the_scheduler_is_made() {
+    @ParameterizedTest
+    @ValueSource(strings = {"batchSise", "handover", "hand-over", "createPartition"})
+    void an_unknown_property_surfaces_when_the_scheduler_is_made(String name) {
         Properties properties = sample();
-        properties.setProperty(archiver("batchSise"), "5");
+        properties.setProperty(archiver(name), "5");
 
         assertThatThrownBy(() -> new TestScheduler(properties).close())
                 .isInstanceOf(SchedulerException.class)
-                .hasStackTraceContaining("batchSise");
+                .hasStackTraceContaining(name);
     }
 
     @Test

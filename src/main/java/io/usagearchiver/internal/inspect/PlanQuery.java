@@ -93,8 +93,13 @@ public record PlanQuery(ArchivePair<?> pair, ArchiveSettings settings, PlanWarni
             warnings.addAll(PlanWarnings.warnings(tx, keyed, thresholds));
             List<String> behind = reader.read(null, nested -> KeySequence.behindArchive(nested, keyed, false));
             warnings.addAll(behind == null ? List.of() : behind);
-            List<String> needed =
-                    reader.read(null, nested -> PartitionsNeeded.warnings(nested, keyed, cutoff.plusMonths(1)));
+            List<String> needed = reader.read(
+                    null,
+                    nested -> PartitionsNeeded.warnings(
+                            nested,
+                            keyed,
+                            cutoff.plusMonths(1),
+                            settings.handOver() ? HandOverCheck.conditions(nested, keyed, cutoff) : List.of()));
             warnings.addAll(needed == null ? List.of() : needed);
             if (settings.handOver()) {
                 List<String> handedOver = reader.read(null, nested -> HandOverCheck.told(nested, keyed, cutoff));

@@ -23,7 +23,7 @@ public record LedgerClosing(LocalDateTime cutoff, StopReason reason, LedgerCount
     /**
      * Closes the row, unless a newer sweep has done so, and reads what it says then.
      *
-     * @param message the fault of a FAILED sweep, or why rows were rejected
+     * @param message the fault of a FAILED sweep, or what became of partitions, and why rows were rejected
      */
     public static LedgerClosing close(DSLContext tx, LedgerRow ledger, StopReason reason, @Nullable String message) {
         Field<String> cutoff = NaiveUtc.text(L.CUTOFF);

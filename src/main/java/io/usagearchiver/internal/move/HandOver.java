@@ -104,6 +104,7 @@ final class HandOver {
         } catch (InTheWayException e) {
             if (!told) {
                 log.warn("{}: all partitions go row by row: {}", run.ledger(), e.getMessage());
+                run.progress().goRowByRow("all partitions", e.getMessage());
             }
             told = true;
         }
@@ -129,6 +130,9 @@ final class HandOver {
         PartitionMove move = new PartitionMove(run, pair, wanted, schema, partition.oid());
         try {
             if (partition.obstacle() != null) {
+                if (!run.once(TransactionLimits.count(run.settings()), tx -> move.anyWanted(tx, partition))) {
+                    return false;
+                }
                 throw new InTheWayException(partition.obstacle(), false);
             }
             if (!run.once(TransactionLimits.count(run.settings()), tx -> move.isWorthwhile(tx, partition))) {
@@ -149,6 +153,7 @@ final class HandOver {
             // It is no batch whose size could be learned from: the pause that follows is all that it counts for.
             throttler.batchFailed(time);
             vain = 0;
+            run.progress().handedOver(partition.name());
             log.info(
                     "{}: partition {} handed over to {} with {} rows in {} s",
                     run.ledger(),
@@ -159,6 +164,7 @@ final class HandOver {
             return true;
         } catch (InTheWayException e) {
             log.warn("{}: partition {} goes row by row: {}", run.ledger(), partition.name(), e.getMessage());
+            run.progress().goRowByRow(partition.name(), e.getMessage());
             cleanUp(partition);
             return false;
         }

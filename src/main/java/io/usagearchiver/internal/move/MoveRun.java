@@ -138,7 +138,7 @@ public final class MoveRun {
             RunSession run = new RunSession(session, settings, ledger, progress);
             StopReason reason = new BatchLoop(errand, run, pacing, shape).run();
             session.finish();
-            return close(ledger, reason, keptBack.message(direction), keptBack);
+            return close(ledger, reason, progress.message(direction), keptBack);
         } catch (Throwable e) {
             session.finish();
             throw failed(ledger, keptBack, e);

@@ -53,6 +53,14 @@ record PartitionMove(RunSession run, ArchivePair<?> pair, List<CandidateQuery> w
         return DSL.sql("{0}", DSL.raw(sql));
     }
 
+    /** Whether there is anything in the partition that is to be moved. */
+    boolean anyWanted(DSLContext tx, HotPartition partition) {
+        return tx.fetchExists(DSL.selectOne()
+                .from(pair.hot())
+                .where(DSL.condition(raw(partition.condition())))
+                .and(isWanted()));
+    }
+
     /**
      * Whether there is anything in the partition.
      *

@@ -5,7 +5,15 @@ import io.usagearchiver.SweepProgress;
 import io.usagearchiver.internal.ledger.BatchResult;
 import io.usagearchiver.internal.ledger.LedgerCounts;
 import io.usagearchiver.internal.ledger.LedgerRow;
+import io.usagearchiver.internal.postgres.SqlState;
+import io.usagearchiver.internal.schema.Direction;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -14,10 +22,17 @@ import org.slf4j.LoggerFactory;
 final class RunProgress {
     private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.Sweep");
 
+    /** How many partitions that go row by row are named in the ledger; the log has all. */
+    private static final int NAMED_PARTITIONS = 10;
+    /** The most characters of a reason for that. */
+    private static final int REASON_LENGTH = 200;
+
     private final LedgerRow ledger;
     private final SweepListener listener;
     private final long startNanos = System.nanoTime();
     private final KeptBackRows keptBack = new KeptBackRows();
+    private final Set<String> handedOver = new HashSet<>();
+    private final Map<String, String> rowByRow = new LinkedHashMap<>();
     private long rowsMoved;
     private long batches;
     private @Nullable String oldestAge;
@@ -120,6 +135,36 @@ final class RunProgress {
         keptBack.truncate(counts.rowsInConflict(), counts.rowsRejected());
         rowsMoved = counts.rowsMoved();
         batches = counts.batches();
+    }
+
+    /** A partition became one of the archive's as a whole. */
+    void handedOver(String partition) {
+        handedOver.add(partition);
+    }
+
+    /** The rows of a partition, or of all, move one by one. */
+    void goRowByRow(String partitions, @Nullable String reason) {
+        rowByRow.put(partitions, SqlState.shortened(String.valueOf(reason), REASON_LENGTH));
+    }
+
+    /** What the ledger row says at the end, besides the counts; null for nothing. */
+    @Nullable
+    String message(Direction direction) {
+        List<String> lines = new ArrayList<>();
+        if (!handedOver.isEmpty()) {
+            lines.add(handedOver.size() + (handedOver.size() == 1 ? " partition" : " partitions") + " handed over");
+        }
+        rowByRow.entrySet().stream()
+                .limit(NAMED_PARTITIONS)
+                .forEach(each -> lines.add("row by row: " + each.getKey() + ": " + each.getValue()));
+        if (rowByRow.size() > NAMED_PARTITIONS) {
+            lines.add("row by row: " + (rowByRow.size() - NAMED_PARTITIONS) + " more, see the log");
+        }
+        String rejected = keptBack.message(direction);
+        if (rejected != null) {
+            lines.add(rejected);
+        }
+        return lines.isEmpty() ? null : String.join("\n", lines);
     }
 
     private SweepProgress told() {

@@ -78,7 +78,7 @@ public record Sweep(ArchivePair<?> pair, boolean handsOver) implements Move {
     private static void warnOfPartitions(DSLContext tx, ArchivePair<?> pair, LedgerRow ledger) {
         String table = TableName.name(pair.hot());
         try {
-            tx.transaction(nested -> PartitionsNeeded.warnings(nested.dsl(), pair, ledger.cutoff())
+            tx.transaction(nested -> PartitionsNeeded.warnings(nested.dsl(), pair, ledger.cutoff(), List.of())
                     .forEach(warning -> log.warn("{}: {}", table, warning)));
         } catch (DataAccessException e) {
             log.warn("{}: which partitions its archive lacks could not be read: {}", table, SqlState.told(e));

@@ -41,7 +41,7 @@ public final class PartitionsNeeded {
 
     private static final String MONTHS_WITHOUT = """
             select distinct case when isfinite(hot_.{6}) then to_char(hot_.{6}, 'YYYY-MM') else cast(hot_.{6} as text) end as month,
-              coalesce({8}, false) as in_default
+              coalesce({8}, false) as in_default, coalesce({10}, false) as handed_over
             from (
               select sampled_.* from (
                 select cast('-infinity' as timestamp), cast({0} as timestamp)
@@ -56,19 +56,24 @@ public final class PartitionsNeeded {
     private final ArchivePair<?> pair;
     private final SortedSet<String> inNone = new TreeSet<>();
     private final SortedSet<String> inDefault = new TreeSet<>();
+    private final SortedSet<String> handedOver = new TreeSet<>();
+    private final QueryPart isHandedOver;
 
-    private PartitionsNeeded(DSLContext tx, ArchivePair<?> pair) {
+    private PartitionsNeeded(DSLContext tx, ArchivePair<?> pair, List<String> handedOver) {
         this.tx = tx;
         this.pair = pair;
+        this.isHandedOver = anyOf(handedOver);
     }
 
     /**
      * What is to be told of rows whose age is before a moment, as far as indexes lead to them; one sentence each.
      *
      * @param until as a sweep's cutoff is
+     * @param handedOver the conditions of rows that bring a partition with them, if the one in which they are is handed over
      */
-    public static List<String> warnings(DSLContext tx, ArchivePair<?> pair, LocalDateTime until) {
-        PartitionsNeeded needed = new PartitionsNeeded(tx, pair);
+    public static List<String> warnings(
+            DSLContext tx, ArchivePair<?> pair, LocalDateTime until, List<String> handedOver) {
+        PartitionsNeeded needed = new PartitionsNeeded(tx, pair, handedOver);
         if (OwnRows.areInPartitions(tx.configuration(), pair.archive())) {
             needed.look(until);
         }
@@ -97,10 +102,17 @@ public final class PartitionsNeeded {
                             DSL.name(age.getName()),
                             ordinary,
                             otherwise,
-                            DSL.inline(ROWS_OF_A_MONTH))
-                    .forEach(row -> (row.get("in_default", Boolean.class) ? inDefault : inNone)
-                            .add(row.get("month", String.class)));
+                            DSL.inline(ROWS_OF_A_MONTH),
+                            isHandedOver)
+                    .forEach(row -> of(row).add(row.get("month", String.class)));
         }
+    }
+
+    private SortedSet<String> of(Record row) {
+        if (row.get("handed_over", Boolean.class)) {
+            return handedOver;
+        }
+        return row.get("in_default", Boolean.class) ? inDefault : inNone;
     }
 
     /** What a row's age is not before, and that it is before the end of the month. */
@@ -119,11 +131,14 @@ public final class PartitionsNeeded {
 
     /** That a row is for one of those partitions: as PostgreSQL writes that, so nothing in it is a placeholder. */
     private static QueryPart anyOf(List<Record> partitions, boolean isDefault) {
-        String conditions = partitions.stream()
+        return anyOf(partitions.stream()
                 .filter(partition -> partition.get("is_default", Boolean.class) == isDefault)
-                .map(partition -> "(" + partition.get("condition", String.class) + ")")
-                .collect(Collectors.joining(" or "));
-        return DSL.raw(conditions.isEmpty() ? "false" : conditions);
+                .map(partition -> partition.get("condition", String.class))
+                .toList());
+    }
+
+    private static QueryPart anyOf(List<String> conditions) {
+        return DSL.raw(conditions.isEmpty() ? "false" : "(" + String.join(") or (", conditions) + ")");
     }
 
     private @Nullable String oldest(CandidateQuery branch) {
@@ -147,6 +162,11 @@ public final class PartitionsNeeded {
         if (!inNone.isEmpty()) {
             warnings.add(archive + " has no partition for rows of " + named(inNone)
                     + ": a sweep leaves them hot, rejected; CREATE TABLE … PARTITION OF " + archive + " …");
+        }
+        if (!handedOver.isEmpty()) {
+            warnings.add(archive + " has no partition of their own for rows of " + named(handedOver)
+                    + ": none is needed for a partition of the hot table that is handed over as a whole, which a sweep finds out;"
+                    + " where it moves row by row, they need one, or a default one");
         }
         if (!inDefault.isEmpty()) {
             warnings.add(archive + " has none but its default partition for rows of " + named(inDefault)

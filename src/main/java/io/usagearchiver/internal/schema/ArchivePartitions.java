@@ -58,7 +58,8 @@ public final class ArchivePartitions {
         return ofPartman(tx, pair);
     }
 
-    private static @Nullable String ofPartman(DSLContext tx, ArchivePair<?> pair) {
+    /** Why they may be pg_partman's to make; null if they are not. */
+    static @Nullable String ofPartman(DSLContext tx, ArchivePair<?> pair) {
         Record partman = tx.fetchOne(PARTMAN);
         if (partman == null) {
             return null;
@@ -87,20 +88,33 @@ public final class ArchivePartitions {
         MonthlyPartitions months = new MonthlyPartitions(pair, retentionMonths);
         tx.fetch("select pg_advisory_xact_lock(hashtext('usage-archiver partitions'))");
         Record archive = read(tx, pair);
-        List<YearMonth> missing = months.missing(tx, List.of(archive.get("bounds", String[].class)));
+        List<YearMonth> missing = missing(tx, months, archive);
         if (missing.isEmpty()) {
             return null;
         }
         requireRights(archive, pair, missing);
-        for (String sql : months.beside(tx, missing.get(0))) {
-            tx.connection(connection -> {
-                // A name may have what jOOQ takes for a bind.
-                try (Statement plain = connection.createStatement()) {
-                    plain.execute(sql);
-                }
-            });
+        // Whoever attaches a partition has that lock, a hand-over too: those that are there now are all, until this
+        // ends.
+        execute(tx, "lock table only " + TableName.quoted(pair.archive()) + " in share update exclusive mode");
+        missing = missing(tx, months, read(tx, pair));
+        if (missing.isEmpty()) {
+            return null;
         }
+        months.beside(tx, missing.get(0)).forEach(sql -> execute(tx, sql));
         return missing.get(0);
+    }
+
+    private static List<YearMonth> missing(DSLContext tx, MonthlyPartitions months, Record archive) {
+        return months.missing(tx, List.of(archive.get("bounds", String[].class)));
+    }
+
+    private static void execute(DSLContext tx, String sql) {
+        tx.connection(connection -> {
+            // A name may have what jOOQ takes for a bind.
+            try (Statement plain = connection.createStatement()) {
+                plain.execute(sql);
+            }
+        });
     }
 
     private static void requireRights(Record archive, ArchivePair<?> pair, List<YearMonth> missing) {

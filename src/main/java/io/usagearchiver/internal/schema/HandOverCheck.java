@@ -86,6 +86,8 @@ public final class HandOverCheck {
             select cast(p.oid as bigint) as oid, p.oid::regclass::text as name, r.bound, r.lower_at::text as since,
               pg_get_partition_constraintdef(p.oid) as condition,
               case
+                when r.upper_at > cast({3} as timestamp) then 'the cutoff is within its bounds; where the pair''s condition keeps its'
+                  ' rows until all have expired, it can be handed over'
                 when p.relkind <> 'r' then 'it is no ordinary table'
                 when not pg_has_role(p.relowner, 'usage') then format('%I does not own it', current_user)
                 when p.relowner <> a.relowner then format('it has another owner than %s', a.oid::regclass)
@@ -154,7 +156,7 @@ public final class HandOverCheck {
                   or o.attnotnull and not c.attnotnull
                   or c.attidentity <> '' and cast(current_setting('server_version_num') as integer) < 170000) as other_column
             ) as own
-            where r.parent = to_regclass({0}) and not r.is_default and r.upper_at <= cast({3} as timestamp)
+            where r.parent = to_regclass({0}) and not r.is_default and r.lower_at < cast({3} as timestamp)
             order by r.lower_at""";
 
     private HandOverCheck() {}
@@ -162,10 +164,13 @@ public final class HandOverCheck {
     /** What is in the way of all partitions; null for nothing. */
     public static @Nullable String ofPair(DSLContext tx, ArchivePair<?> pair) {
         Record row = tx.fetchOne(PAIR, TableName.regclass(pair.hot()), TableName.regclass(pair.archive()));
-        return row == null ? null : row.get(0, String.class);
+        String inTheWay = row == null ? null : row.get(0, String.class);
+        // It knows partitions by names of its own, and fails on others.
+        String ofPartman = row == null || inTheWay != null ? null : ArchivePartitions.ofPartman(tx, pair);
+        return ofPartman == null ? inTheWay : TableName.name(pair.archive()) + " " + ofPartman;
     }
 
-    /** The partitions of the hot table that lie before a cutoff, the oldest first. For a pair that has nothing in the way. */
+    /** The partitions of the hot table that begin before a cutoff, the oldest first. For a pair that has nothing in the way. */
     public static List<HotPartition> partitions(DSLContext tx, ArchivePair<?> pair, LocalDateTime cutoff) {
         var hot = TableName.regclass(pair.hot());
         var archive = TableName.regclass(pair.archive());
@@ -195,6 +200,16 @@ public final class HandOverCheck {
                 .toList();
     }
 
+    /** The conditions of the rows of partitions that nothing in the catalog keeps from being handed over. */
+    public static List<String> conditions(DSLContext tx, ArchivePair<?> pair, LocalDateTime cutoff) {
+        return ofPair(tx, pair) != null
+                ? List.of()
+                : partitions(tx, pair, cutoff).stream()
+                        .filter(partition -> partition.obstacle() == null)
+                        .map(HotPartition::condition)
+                        .toList();
+    }
+
     /** What a sweep would make of the partitions, one sentence each. */
     public static List<String> told(DSLContext tx, ArchivePair<?> pair, LocalDateTime cutoff) {
         String inTheWay = ofPair(tx, pair);
@@ -210,7 +225,7 @@ public final class HandOverCheck {
     }
 
     /**
-     * A partition of the hot table that lies before the cutoff.
+     * A partition of the hot table that begins before the cutoff.
      *
      * @param name quoted, with its schema
      * @param bound as in PARTITION OF
