@@ -58,11 +58,7 @@ final class HandOver {
     private boolean told;
     private boolean moved;
 
-    /**
-     * The hand-over of a sweep.
-     *
-     * @param locks knows how long others wait for locks
-     */
+    /** The hand-over of a sweep; {@code locks} knows how long others wait for locks. */
     HandOver(RunSession run, ArchivePair<?> pair, Throttler throttler, FastPath locks) {
         this.run = run;
         this.pair = pair;

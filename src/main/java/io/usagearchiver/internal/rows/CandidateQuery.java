@@ -103,10 +103,7 @@ public final class CandidateQuery {
         return wanted;
     }
 
-    /**
-     * Whether a row is one of these, and to be moved by this branch. Found by its key alone: of few rows, the planner would
-     * rather read all that are old enough, and compare each with all keys.
-     */
+    /** Whether a row is one of these, and wanted. By its key: of few rows, the planner would rather compare each with all keys. */
     public Condition wantedAmong(List<String> keys) {
         return key.among(keys).and("({0}) is true", wanted);
     }

@@ -175,8 +175,7 @@ public final class HandOverCheck {
         var hot = TableName.regclass(pair.hot());
         var archive = TableName.regclass(pair.archive());
         var ranges = DSL.sql(RANGES, hot, archive, DSL.sql(END, DSL.inline(1)), DSL.sql(END, DSL.inline(2)));
-        return tx
-                .fetch(
+        return tx.fetch(
                         PARTITIONS,
                         hot,
                         archive,
@@ -184,7 +183,6 @@ public final class HandOverCheck {
                         DSL.val(cutoff.toString()),
                         DSL.inline(MOST_DEFAULT_BYTES),
                         DSL.inline(CONSTRAINT))
-                .stream()
                 .map(row -> new HotPartition(
                         row.get("oid", Long.class),
                         row.get("name", String.class),
@@ -196,18 +194,17 @@ public final class HandOverCheck {
                         row.get("defaults", String.class),
                         row.get("grantees", String.class),
                         row.get("has_check", Boolean.class),
-                        row.get("prepared", Boolean.class)))
-                .toList();
+                        row.get("prepared", Boolean.class)));
     }
 
     /** The conditions of the rows of partitions that nothing in the catalog keeps from being handed over. */
     public static List<String> conditions(DSLContext tx, ArchivePair<?> pair, LocalDateTime cutoff) {
-        return ofPair(tx, pair) != null
-                ? List.of()
-                : partitions(tx, pair, cutoff).stream()
-                        .filter(partition -> partition.obstacle() == null)
-                        .map(HotPartition::condition)
-                        .toList();
+        boolean none = ofPair(tx, pair) != null;
+        List<HotPartition> partitions = none ? List.of() : partitions(tx, pair, cutoff);
+        return partitions.stream()
+                .filter(each -> each.obstacle() == null)
+                .map(HotPartition::condition)
+                .toList();
     }
 
     /** What a sweep would make of the partitions, one sentence each. */
@@ -217,10 +214,10 @@ public final class HandOverCheck {
             return List.of("no partition is handed over, all rows move row by row: " + inTheWay);
         }
         return partitions(tx, pair, cutoff).stream()
-                .map(partition -> partition.obstacle() == null
-                        ? "partition " + partition.name()
-                                + " is handed over as a whole if it has rows, and none of them stays hot"
-                        : "partition " + partition.name() + " goes row by row: " + partition.obstacle())
+                .map(partition -> "partition " + partition.name()
+                        + (partition.obstacle() == null
+                                ? " is handed over as a whole if it has rows, and none of them stays hot"
+                                : " goes row by row: " + partition.obstacle()))
                 .toList();
     }
 
