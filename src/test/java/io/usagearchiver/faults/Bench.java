@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.usagearchiver.testing.FaultServer;
+import io.usagearchiver.testing.TestedPair;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,7 +34,7 @@ final class Bench implements AutoCloseable {
         this(server, seed, rows, nodes, settings, false);
     }
 
-    /** The same, of tables that may be partitioned. */
+    /** The same, of tables that may be partitioned, and are told by names then. */
     Bench(FaultServer server, long seed, int rows, int nodes, Map<String, String> settings, boolean inPartitions)
             throws SQLException {
         this.server = server;
@@ -48,7 +50,9 @@ final class Bench implements AutoCloseable {
         }
         writers = new Writers(server::connect, history, seed, WRITERS);
         writers.load(rows);
-        cluster = new Cluster(server, nodes, settings);
+        Map<String, String> all = new HashMap<>(inPartitions ? TestedPair.settingsOfNames() : Map.of());
+        all.putAll(settings);
+        cluster = new Cluster(server, nodes, all);
         writers.start();
     }
 
