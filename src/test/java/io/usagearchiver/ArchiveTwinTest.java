@@ -20,6 +20,7 @@ import org.jooq.TableField;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -178,6 +179,7 @@ class ArchiveTwinTest {
                         "CREATE INDEX ON public.odd_archive USING btree (\"select\")");
     }
 
+    @Tag(TestedPair.OF_CODE)
     @Test
     void what_cannot_have_a_twin_is_told() {
         db.execute("DROP TABLE IF EXISTS odd, odd_archive CASCADE");

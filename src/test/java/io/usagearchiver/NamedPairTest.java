@@ -448,6 +448,18 @@ class NamedPairTest {
     }
 
     @Test
+    void the_right_to_update_a_column_is_asked_for_one_that_is_there_to_be_updated() {
+        db.execute("REVOKE UPDATE ON billing.invoices FROM " + TestDatabase.ARCHIVER);
+        assertThat(plan(INVOICES).missingGrants())
+                .containsExactly("GRANT UPDATE (closed_at) ON billing.invoices TO usage_archiver");
+        for (String table : List.of("billing.invoices", "billing.invoices_archive")) {
+            db.execute("ALTER TABLE " + table + " ADD updated_at timestamp");
+        }
+        assertThat(plan(INVOICES).missingGrants())
+                .containsExactly("GRANT UPDATE (updated_at) ON billing.invoices TO usage_archiver");
+    }
+
+    @Test
     void the_log_quotes_the_condition() {
         try (CapturedLog log = new CapturedLog()) {
             sweep(INVOICES.withWhere("state = 'paid'"));

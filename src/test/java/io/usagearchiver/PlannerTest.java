@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -248,6 +249,7 @@ class PlannerTest {
         assertThat(plan.overlap()).isNull();
     }
 
+    @Tag(TestedPair.OF_CODE)
     @ParameterizedTest
     @ValueSource(strings = {"model_usage_details", "model_usage_details_archive", "usage_archive_sweep"})
     void a_table_that_is_missing_is_told(String table) {
