@@ -3,6 +3,7 @@ package io.usagearchiver;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.util.regex.Matcher;
 import java.util.stream.Collectors;
 import org.jooq.SQLDialect;
@@ -64,24 +65,25 @@ record AnyPair(
               CREATE OPERATOR CLASS "Ext. 1".code_ops DEFAULT FOR TYPE "Ext. 1".code USING btree AS
                 OPERATOR 1 "Ext. 1".<, OPERATOR 2 "Ext. 1".<=, OPERATOR 3 "Ext. 1".=, OPERATOR 4 "Ext. 1".>=,
                 OPERATOR 5 "Ext. 1".>, FUNCTION 1 "Ext. 1".cmp("Ext. 1".code, "Ext. 1".code);
+              CREATE DOMAIN "Ext. 1".nickname AS "Ext. 1".citext;
+              CREATE DOMAIN "Ext. 1"."Login" AS "Ext. 1".nickname CHECK (VALUE OPERATOR("Ext. 1".<>) '');
+              CREATE COLLATION "Ext. 1".folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
             END $$""";
 
     AnyPair(String what, ArchivePair<?> pair, String columns, String rows) {
         this(what, pair, pair, columns, rows);
     }
 
-    /** The same by the names of the tables, the ages and the condition, and by no name of the key. */
-    AnyPair named() {
-        PairNames names = PairNames.of(
-                        hot(),
-                        declared.ages().stream()
-                                .map(age -> quoted(age.getName()))
-                                .toArray(String[]::new))
-                .withArchiveTable(archive());
-        if (!declared.condition().equals(DSL.noCondition())) {
-            names = names.withWhere(DSL.using(SQLDialect.POSTGRES).renderInlined(declared.condition()));
-        }
-        return new AnyPair(what + ", by names", declared, ArchivePair.of(names), columns, rows);
+    /** The same by the names of the tables, the ages and the condition, and by those of the key or none. */
+    AnyPair named(String... key) {
+        return new AnyPair(
+                what + ", by names" + (key.length == 0 ? "" : ", those of the key too"),
+                declared,
+                ArchivePair.of(TestedPair.names(declared).withKeyColumns(key)),
+                columns,
+                rows,
+                hotPartitions,
+                archivePartitions);
     }
 
     /** Makes the tables anew with the grants that a sweep and a restore need, and forgets what the ledger knows of them. */

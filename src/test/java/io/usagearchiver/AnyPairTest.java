@@ -61,7 +61,11 @@ class AnyPairTest {
     private final TestDatabase db = TestDatabase.create();
 
     static Stream<AnyPair> pairs() {
-        return declared().flatMap(pair -> Stream.of(pair, pair.named()));
+        return Stream.concat(
+                declared().flatMap(pair -> Stream.of(pair, pair.named())),
+                Stream.of(
+                        hourlyBuckets().named("hour", "meter", "tenant"),
+                        mixedKey().named("\"Padded\", label, amount, \"when\"", "\"Ident\", digest")));
     }
 
     private static Stream<AnyPair> declared() {
@@ -85,6 +89,11 @@ class AnyPairTest {
                 compositeKey(),
                 arrayKey(),
                 keyWithAnArray(),
+                domainKey(),
+                foldedKey(),
+                mixedKey(),
+                longNames(),
+                withADroppedColumn(),
                 partitionsByAge(),
                 hashedIntoPartitions(),
                 bigintIdentity()
@@ -393,6 +402,72 @@ class AnyPairTest {
                         + " ELSE '2100-01-01' END, 'n' FROM generate_series(1, 43) i");
     }
 
+    private static AnyPair domainKey() {
+        ForeignTable hot = new ForeignTable("public", "logins");
+        TableField<Record, Object> login = hot.column("login", typeOfOthers("Login"));
+        TableField<Record, LocalDateTime> age = hot.column("at", SQLDataType.LOCALDATETIME);
+        return new AnyPair(
+                "a domain of a domain of citext",
+                ArchivePair.of(hot, hot.twin("public", "logins_archive"), login, age),
+                "login " + AnyPair.EXTENSIONS + ".\"Login\" PRIMARY KEY, at timestamp, note text",
+                "SELECT CASE i % 2 WHEN 0 THEN 'A' ELSE 'a' END || i, " + AGE + ", 'n' FROM generate_series(1, 43) i");
+    }
+
+    private static AnyPair foldedKey() {
+        ForeignTable hot = new ForeignTable("public", "words");
+        TableField<Record, String> word = hot.column("word", SQLDataType.CLOB);
+        TableField<Record, LocalDateTime> age = hot.column("at", SQLDataType.LOCALDATETIME);
+        return new AnyPair(
+                "text whose collation does not see upper and lower case",
+                ArchivePair.of(hot, hot.twin("public", "words_archive"), word, age),
+                "word text COLLATE " + AnyPair.EXTENSIONS + ".folded PRIMARY KEY, at timestamp, note text",
+                "SELECT CASE i % 2 WHEN 0 THEN 'A' ELSE 'a' END || i, " + AGE + ", 'n' FROM generate_series(1, 43) i");
+    }
+
+    /** Neither the table nor the index has the columns in this order. */
+    private static AnyPair mixedKey() {
+        ForeignTable hot = new ForeignTable("Büro.1", "Éntries");
+        List<TableField<Record, ?>> key = List.of(
+                hot.column("Ident", SQLDataType.UUID),
+                hot.column("label", SQLDataType.CLOB),
+                hot.column("when", SQLDataType.TIMESTAMPWITHTIMEZONE),
+                hot.column("amount", SQLDataType.NUMERIC),
+                hot.column("Padded", SQLDataType.CHAR(5)),
+                hot.column("digest", SQLDataType.BLOB));
+        TableField<Record, LocalDateTime> ended = hot.column("Ended at", SQLDataType.LOCALDATETIME);
+        TableField<Record, LocalDateTime> begun = hot.column("begun", SQLDataType.LOCALDATETIME);
+        return new AnyPair(
+                "a key of uuid, text of a collation, timestamptz, numeric, char and bytea",
+                ArchivePair.of(hot, hot.twin("Büro.1", "Éntries.archive"), key, ended, begun),
+                "\"Padded\" char(5), label text COLLATE \"C\", begun timestamp, \"when\" timestamptz, \"Ident\" uuid,"
+                        + " amount numeric(9, 2), digest bytea, \"Ended at\" timestamp, note text,"
+                        + " PRIMARY KEY (digest, \"when\", label, \"Padded\", \"Ident\", amount)",
+                "SELECT 'p' || i % 2, 'Größe ' || i / 5, a, timezone('UTC', a), md5((i % 3)::text)::uuid, i / 8.0,"
+                        + " decode(md5((i % 2)::text), 'hex'), CASE i % 2 WHEN 0 THEN a END, 'note ' || i"
+                        + " FROM (SELECT i, CASE WHEN i <= 40 THEN timestamp '2021-03-14 02:00' ELSE '2100-01-01' END AS a"
+                        + " FROM generate_series(1, 43) i) s");
+    }
+
+    /** As long as PostgreSQL takes them, and of what statements, templates and binds are made of. */
+    private static AnyPair longNames() {
+        ForeignTable hot = new ForeignTable("it's. ?{0} \"$1\" :x;--/* \\", "é".repeat(31) + "x");
+        TableField<Record, Long> id = hot.column("k\"e'y ? {0 :x;--", SQLDataType.BIGINT);
+        TableField<Record, LocalDateTime> age = hot.column("Ä".repeat(31) + ".", SQLDataType.LOCALDATETIME);
+        return new AnyPair(
+                "names of 63 bytes and of signs that mean something",
+                ArchivePair.of(hot, hot.twin("s?".repeat(31) + ".", "é".repeat(31) + "X"), id, age),
+                "\"k\"\"e'y ? {0 :x;--\" bigint PRIMARY KEY, \"" + "Ä".repeat(31) + ".\" timestamp, \"$1 ?| /*\" text",
+                "SELECT i, " + AGE + ", 'note' FROM generate_series(1, 43) i");
+    }
+
+    /** What comes after it has another number than in the archive. */
+    private static AnyPair withADroppedColumn() {
+        return bigintIdentity()
+                .partitioned(
+                        "; ALTER TABLE TABLE_ ADD gone int, ADD later text DEFAULT 'x'; ALTER TABLE TABLE_ DROP gone",
+                        "; ALTER TABLE TABLE_ ADD later text");
+    }
+
     private static DataType<Object> typeOfOthers(String name) {
         return DefaultDataType.getDefaultDataType(AnyPair.EXTENSIONS + ".\"" + name + "\"");
     }
@@ -648,7 +723,9 @@ class AnyPairTest {
         return Stream.of(
                 arguments(keyOfAnExtension(), "name = upper(name::text)", "name = 'a7'", "a5", "A9"),
                 arguments(keyOfSeveralSchemas(), "name = upper(name::text)", "name = 'a7'", null, null),
-                arguments(compositeKey(), "code.letters = upper((code).letters)", "code = '(a,7)'", "(A,5)", "(a,9)"));
+                arguments(compositeKey(), "code.letters = upper((code).letters)", "code = '(a,7)'", "(A,5)", "(a,9)"),
+                arguments(domainKey().named(), "login = upper(login::text)", "login = 'a7'", "a5", "A9"),
+                arguments(foldedKey().named(), "word = upper(word)", "word = 'a7'", "a5", "A9"));
     }
 
     @ParameterizedTest

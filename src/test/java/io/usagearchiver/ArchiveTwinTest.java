@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.LocalDateTime;
@@ -19,6 +20,7 @@ import org.jooq.TableField;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -147,7 +149,8 @@ class ArchiveTwinTest {
         ForeignTable hot = new ForeignTable("public", "odd");
         TableField<Record, ?> id = hot.column("id", SQLDataType.BIGINT);
         TableField<Record, ?> age = hot.column("select", SQLDataType.TIMESTAMPWITHTIMEZONE);
-        ArchivePair<?> pair = ArchivePair.of(hot, hot.twin("public", "odd_archive"), List.of(id, age), age);
+        ArchivePair<?> pair =
+                TestedPair.of(ArchivePair.of(hot, hot.twin("public", "odd_archive"), List.of(id, age), age));
 
         for (ArchiveTwin.Shape shape : List.of(FULL, new ArchiveTwin.Shape(null, 13))) {
             statements(pair, shape).forEach(db::execute);
@@ -176,6 +179,7 @@ class ArchiveTwinTest {
                         "CREATE INDEX ON public.odd_archive USING btree (\"select\")");
     }
 
+    @Tag(TestedPair.OF_CODE)
     @Test
     void what_cannot_have_a_twin_is_told() {
         db.execute("DROP TABLE IF EXISTS odd, odd_archive CASCADE");
@@ -201,7 +205,8 @@ class ArchiveTwinTest {
         ForeignTable hot = new ForeignTable("public", "odd");
         TableField<Record, ?> id = hot.column("id", SQLDataType.BIGINT);
         TableField<Record, ?> age = hot.column("select", SQLDataType.TIMESTAMPWITHTIMEZONE);
-        ArchivePair<?> pair = ArchivePair.of(hot, hot.twin("public", "odd_archive"), List.of(id, age), age);
+        ArchivePair<?> pair =
+                TestedPair.of(ArchivePair.of(hot, hot.twin("public", "odd_archive"), List.of(id, age), age));
 
         statements(pair, new ArchiveTwin.Shape(null, 13)).forEach(db::execute);
 
@@ -222,8 +227,8 @@ class ArchiveTwinTest {
     private static ArchivePair<?> odd() {
         ForeignTable hot = new ForeignTable("public", "odd");
         TableField<Record, Long> id = hot.column("id", SQLDataType.BIGINT);
-        return ArchivePair.of(
-                hot, hot.twin("public", "odd_archive"), id, hot.column("select", SQLDataType.TIMESTAMPWITHTIMEZONE));
+        return TestedPair.of(ArchivePair.of(
+                hot, hot.twin("public", "odd_archive"), id, hot.column("select", SQLDataType.TIMESTAMPWITHTIMEZONE)));
     }
 
     /** Makes the archive, with the rights of both roles. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -200,7 +201,7 @@ class BesideGpustackTest {
     }
 
     private static Archiver archiver(ArchivePair<?> pair, ConnectionSource connections) {
-        return Archiver.builder(pair, connections)
+        return Archiver.builder(TestedPair.of(pair), connections)
                 .settings(ArchiveSettings.defaults().withBatchSize(40))
                 .build();
     }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.time.LocalDateTime;
 import java.time.OffsetDateTime;
@@ -50,7 +51,7 @@ class ColumnFilterTest {
               OPERATOR 1 "Ext. 2".=, FUNCTION 1 "Ext. 2".hash("Ext. 2".tag)""";
 
     private static final AnyPair TICKETS = tickets();
-    private static final ArchivePair<?> PAIR = TICKETS.pair();
+    private static final ArchivePair<?> PAIR = TestedPair.of(TICKETS.pair());
 
     @AutoClose
     private final TestDatabase db = TestDatabase.create();

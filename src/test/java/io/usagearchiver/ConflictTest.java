@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -122,7 +123,7 @@ class ConflictTest {
         db.execute("UPDATE model_usage_details_archive SET completed = NOT completed");
         db.execute("UPDATE model_usage_details SET completed_at = completed_at + interval '1 year' WHERE id < 100");
 
-        SweepResult result = Archiver.builder(UsageDetails.PAIR, db.archiver())
+        SweepResult result = Archiver.builder(TestedPair.USAGE, db.archiver())
                 .settings(ArchiveSettings.defaults().withBatchSize(1)) // so a page is 50 rows
                 .build()
                 .sweep();
@@ -228,7 +229,7 @@ class ConflictTest {
     }
 
     private SweepResult sweep() {
-        return Archiver.builder(UsageDetails.PAIR, TappedConnections.keptOpen(connection))
+        return Archiver.builder(TestedPair.USAGE, TappedConnections.keptOpen(connection))
                 .build()
                 .sweep();
     }
@@ -243,7 +244,7 @@ class ConflictTest {
 
     private static CompletableFuture<SweepResult> start(ConnectionSource connections, int batchSize) {
         Duration patience = Duration.ofMinutes(1);
-        Archiver archiver = Archiver.builder(UsageDetails.PAIR, connections)
+        Archiver archiver = Archiver.builder(TestedPair.USAGE, connections)
                 .settings(ArchiveSettings.defaults()
                         .withBatchSize(batchSize)
                         .withTimeouts(patience.minusSeconds(1), patience, patience))

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -70,7 +71,7 @@ class CostTest {
     private int roundTrips(UsageRows usage) {
         List<String> statements = new ArrayList<>();
         ConnectionSource counted = new TappedConnections(db.archiver(), (sql, connection) -> statements.add(sql));
-        SweepResult result = Archiver.builder(UsageDetails.PAIR, counted)
+        SweepResult result = Archiver.builder(TestedPair.USAGE, counted)
                 .settings(ArchiveSettings.defaults().withBatchSize(10))
                 .clock(UsageRows.clockAt(UsageRows.CUTOFF.plusMonths(13)))
                 .build()

@@ -3,6 +3,7 @@ package io.usagearchiver;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -106,7 +107,7 @@ class CutoffTest {
         String cutoff = "SELECT timezone('UTC', clock_timestamp()) - interval '13 months'";
         String earliest = db.strings(cutoff).get(0);
 
-        Archiver.builder(UsageDetails.PAIR, db.archiver()).build().sweep();
+        Archiver.builder(TestedPair.USAGE, db.archiver()).build().sweep();
 
         String latest = db.strings(cutoff).get(0);
         assertThat(rows.ledger("cutoff BETWEEN timestamp '" + earliest + "' AND timestamp '" + latest + "'"))
@@ -133,7 +134,7 @@ class CutoffTest {
     }
 
     private SweepResult sweep(LocalDateTime now, int months) {
-        return Archiver.builder(UsageDetails.PAIR, db.archiver())
+        return Archiver.builder(TestedPair.USAGE, db.archiver())
                 .clock(UsageRows.clockAt(now))
                 .settings(ArchiveSettings.defaults().withRetentionMonths(months).withBatchSize(1))
                 .build()

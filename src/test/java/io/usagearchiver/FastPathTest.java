@@ -7,6 +7,7 @@ import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -297,7 +298,7 @@ class FastPathTest {
     private Archiver tapped(int batchSize, int workers) {
         statements.clear();
         return Archiver.builder(
-                        UsageDetails.PAIR,
+                        TestedPair.USAGE,
                         new TappedConnections(db.archiver(), (sql, connection) -> statements.add(sql)))
                 .clock(UsageRows.clockAt(UsageRows.CUTOFF.plusMonths(13)))
                 .settings(ArchiveSettings.defaults().withBatchSize(batchSize).withWorkers(workers))

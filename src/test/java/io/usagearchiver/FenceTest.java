@@ -7,6 +7,7 @@ import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -272,7 +273,7 @@ class FenceTest {
     }
 
     private static Archiver archiver(ConnectionSource connections, ArchiveSettings settings, SweepListener listener) {
-        return Archiver.builder(UsageDetails.PAIR, connections)
+        return Archiver.builder(TestedPair.USAGE, connections)
                 .settings(settings)
                 .listener(listener)
                 .build();

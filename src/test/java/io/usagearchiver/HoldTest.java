@@ -8,6 +8,7 @@ import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.time.Duration;
 import java.time.LocalDateTime;
@@ -285,7 +286,7 @@ class HoldTest {
                 connection.abort(Runnable::run);
             }
         });
-        Holds cut = Archiver.builder(UsageDetails.PAIR, tapped).build().holds();
+        Holds cut = Archiver.builder(TestedPair.USAGE, tapped).build().holds();
 
         assertThatThrownBy(() -> cut.hold(RowFilter.user(7), null, REASON))
                 .isInstanceOf(ArchiveException.class)
@@ -346,7 +347,7 @@ class HoldTest {
     private List<String> statementsOfASweep() {
         List<String> statements = new ArrayList<>();
         Archiver.builder(
-                        UsageDetails.PAIR,
+                        TestedPair.USAGE,
                         new TappedConnections(db.archiver(), (sql, connection) -> statements.add(sql)))
                 .settings(ArchiveSettings.defaults().withBatchSize(10))
                 .clock(UsageRows.clockAt(UsageRows.CUTOFF.plusMonths(13)))
@@ -420,7 +421,7 @@ class HoldTest {
             }
         });
 
-        Archiver.builder(UsageDetails.PAIR, sweepBeforeCommit)
+        Archiver.builder(TestedPair.USAGE, sweepBeforeCommit)
                 .build()
                 .holds()
                 .hold(RowFilter.ids("5", "9"), null, REASON);
@@ -453,7 +454,7 @@ class HoldTest {
                             .until(() -> hold.get().isDone() || holdWaits());
                 }
             });
-            SweepResult result = Archiver.builder(UsageDetails.PAIR, tapped)
+            SweepResult result = Archiver.builder(TestedPair.USAGE, tapped)
                     .settings(ArchiveSettings.defaults().withBatchSize(1))
                     .clock(UsageRows.clockAt(UsageRows.CUTOFF.plusMonths(13)))
                     .build()

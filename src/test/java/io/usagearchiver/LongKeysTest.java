@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -29,7 +30,8 @@ class LongKeysTest {
     private static final ForeignTable HOT = new ForeignTable("public", "document");
     private static final TableField<Record, String> ID = HOT.column("id", SQLDataType.VARCHAR);
     private static final TableField<Record, LocalDateTime> AT = HOT.column("at", SQLDataType.LOCALDATETIME);
-    private static final ArchivePair<?> PAIR = ArchivePair.of(HOT, HOT.twin("public", "document_archive"), ID, AT);
+    private static final ArchivePair<?> PAIR =
+            TestedPair.of(ArchivePair.of(HOT, HOT.twin("public", "document_archive"), ID, AT));
 
     @AutoClose
     private final TestDatabase db = TestDatabase.create();

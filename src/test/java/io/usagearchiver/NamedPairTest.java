@@ -321,6 +321,89 @@ class NamedPairTest {
     }
 
     @Test
+    void tables_that_are_made_anew_with_other_types_are_those_of_the_next_sweep() {
+        Archiver archiver = archiver(INVOICES).build();
+        assertThat(archiver.sweep().rowsMoved()).isEqualTo(30);
+        db.execute("DROP TABLE billing.invoices, billing.invoices_archive");
+        assertThat(catchThrowableOfType(SchemaDriftException.class, archiver::sweep)
+                        .differences())
+                .contains("hotTable = 'billing.invoices': there is no such table in this database");
+
+        for (String table : List.of("billing.invoices", "billing.invoices_archive")) {
+            db.execute(
+                    "CREATE TABLE " + table + " (closed_at date, gone int, id uuid, no char(3), PRIMARY KEY (no, id));"
+                            + " ALTER TABLE " + table + " DROP gone; CREATE INDEX ON " + table + " (closed_at);"
+                            + " GRANT SELECT, INSERT, DELETE, UPDATE ON " + table + " TO " + TestDatabase.ARCHIVER);
+        }
+        db.execute(
+                "INSERT INTO billing.invoices SELECT '2020-01-01', md5(i::text)::uuid, i FROM generate_series(1, 9) i");
+        assertThat(archiver.sweep().rowsMoved()).isEqualTo(9);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            CREATE VIEW billing.others AS TABLE billing.invoices                | a view
+            CREATE MATERIALIZED VIEW billing.others AS TABLE billing.invoices   | a materialized view
+            CREATE UNLOGGED TABLE billing.others (LIKE billing.invoices INCLUDING ALL) | unlogged: a crash empties it
+            CREATE SEQUENCE billing.others                                      | not a table
+            """)
+    void what_is_no_permanent_table_is_told_in_place_of_what_it_lacks(String create, String kind) {
+        db.execute(create);
+        try {
+            assertThat(refusal(new PairNames(
+                                    "billing.others",
+                                    "billing.invoices_archive",
+                                    List.of(),
+                                    List.of("closed_at"),
+                                    null))
+                            .differences())
+                    .contains("hot billing.others is " + kind
+                            + "; it must be a permanent table, ordinary or partitioned");
+        } finally {
+            db.execute("DROP " + create.replaceFirst("CREATE (UNLOGGED )?(.*) (billing.others).*", "$2 $3"));
+        }
+    }
+
+    /** The text of a value without its length would be cut, or read as another one. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '~', quoteCharacter = '\u0000', textBlock = """
+            "char"          ~ chr(96 + i)::"char"
+            name            ~ 'N ' || i
+            money           ~ i / 4.0
+            bit(8)          ~ i::bit(8)
+            bit varying     ~ i::bit(4)::bit varying
+            real            ~ i / 3.0
+            interval        ~ i * interval '1 month -2 days 25:00:00.000001'
+            inet            ~ ('10.0.0.' || i || '/8')::inet
+            int4range       ~ int4range(i, i + 5)
+            jsonb           ~ jsonb_build_object('a', i, 'b', null)
+            pg_lsn          ~ ('0/' || i)::pg_lsn
+            numeric(9, 2)[] ~ array[i / 4.0, null]
+            char(3)[]       ~ array['a', 'b' || i]
+            bit(4)[]        ~ array[i::bit(4), null]
+            """)
+    void a_key_may_be_of_any_type_that_has_an_order(String type, String value) {
+        db.execute("DROP TABLE IF EXISTS keyed, keyed_archive, original");
+        for (String table : List.of("keyed", "keyed_archive")) {
+            db.execute("CREATE TABLE " + table + " (k " + type + " PRIMARY KEY, at date NOT NULL, note text);"
+                    + " GRANT SELECT, INSERT, DELETE, UPDATE ON " + table + " TO " + TestDatabase.ARCHIVER + ", "
+                    + TestDatabase.RESTORER);
+        }
+        db.execute("INSERT INTO keyed SELECT " + value + ", '2020-01-01' FROM generate_series(1, 9) i;"
+                + " INSERT INTO keyed_archive SELECT k, at, 'other' FROM keyed ORDER BY k LIMIT 1;"
+                + " CREATE TABLE original AS TABLE keyed");
+        PairNames keyed = PairNames.of("keyed", "at");
+
+        SweepResult sweep = sweep(keyed);
+        assertThat(sweep.rowsMoved()).isEqualTo(8);
+        assertThat(sweep.conflictingIds()).isEqualTo(db.strings("SELECT k FROM keyed"));
+        assertThat(verification(keyed).different()).isEqualTo(1);
+        assertThat(db.strings("SELECT k::text FROM original ORDER BY 1"))
+                .isEqualTo(db.strings("SELECT k::text FROM keyed UNION ALL SELECT k::text FROM keyed_archive"
+                        + " WHERE note IS NULL ORDER BY 1"));
+    }
+
+    @Test
     void names_that_do_not_fit_any_more_disable_archival_until_they_do() {
         SimpleMeterRegistry registry = new SimpleMeterRegistry();
         Archiver archiver =
@@ -362,6 +445,18 @@ class NamedPairTest {
             tables();
             db.execute("DROP SCHEMA types CASCADE");
         }
+    }
+
+    @Test
+    void the_right_to_update_a_column_is_asked_for_one_that_is_there_to_be_updated() {
+        db.execute("REVOKE UPDATE ON billing.invoices FROM " + TestDatabase.ARCHIVER);
+        assertThat(plan(INVOICES).missingGrants())
+                .containsExactly("GRANT UPDATE (closed_at) ON billing.invoices TO usage_archiver");
+        for (String table : List.of("billing.invoices", "billing.invoices_archive")) {
+            db.execute("ALTER TABLE " + table + " ADD updated_at timestamp");
+        }
+        assertThat(plan(INVOICES).missingGrants())
+                .containsExactly("GRANT UPDATE (updated_at) ON billing.invoices TO usage_archiver");
     }
 
     @Test

@@ -7,6 +7,7 @@ import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.time.Duration;
 import java.time.Instant;
@@ -98,7 +99,7 @@ class PacingTest {
         List<String> locks = new ArrayList<>();
         try (Rival rival = new Rival(db, "SELECT FROM model_usage_details FOR UPDATE")) {
             SweepResult older = Archiver.builder(
-                            UsageDetails.PAIR, new TappedConnections(db.archiver(), (sql, connection) -> {
+                            TestedPair.USAGE, new TappedConnections(db.archiver(), (sql, connection) -> {
                                 if (sql.contains("skip locked")) {
                                     locks.add(sql);
                                     if (locks.size() == 3) {
@@ -145,7 +146,7 @@ class PacingTest {
         List<String> copies = new ArrayList<>();
 
         Archiver archiver = Archiver.builder(
-                        UsageDetails.PAIR, new TappedConnections(db.archiver(), (sql, connection) -> {
+                        TestedPair.USAGE, new TappedConnections(db.archiver(), (sql, connection) -> {
                             if (sql.startsWith("insert into \"public\".\"model_usage_details_archive\"")) {
                                 copies.add(sql);
                             }
@@ -305,7 +306,7 @@ class PacingTest {
                         + " FROM timezone('UTC', clock_timestamp()) AS t (now)")
                 .get(0);
 
-        SweepResult result = Archiver.builder(UsageDetails.PAIR, db.archiver())
+        SweepResult result = Archiver.builder(TestedPair.USAGE, db.archiver())
                 .settings(settings(Pace.full().withRunWindow(RunWindow.parse(window))))
                 .build()
                 .sweep();

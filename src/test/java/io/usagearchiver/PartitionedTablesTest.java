@@ -11,6 +11,7 @@ import io.usagearchiver.testing.NoticedConnections;
 import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -56,8 +57,8 @@ class PartitionedTablesTest {
     private static final ForeignTable HOT = new ForeignTable("public", "call");
     private static final TableField<Record, Long> ID = HOT.column("id", SQLDataType.BIGINT);
     private static final TableField<Record, LocalDateTime> AT = HOT.column("at", SQLDataType.LOCALDATETIME);
-    private static final ArchivePair<Record> PAIR =
-            ArchivePair.of(HOT, HOT.twin("public", "call_archive"), List.of(ID, AT), AT);
+    private static final ArchivePair<?> PAIR =
+            TestedPair.of(ArchivePair.of(HOT, HOT.twin("public", "call_archive"), List.of(ID, AT), AT));
 
     @AutoClose
     private final TestDatabase db = TestDatabase.create();

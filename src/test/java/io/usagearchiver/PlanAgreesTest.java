@@ -3,6 +3,7 @@ package io.usagearchiver;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -260,7 +261,7 @@ class PlanAgreesTest {
     @Test
     void functions_of_a_pairs_condition_are_asked_for_their_rights() {
         Outcome outcome = outcome(
-                UsageDetails.PAIR.where(DSL.condition("public.g({0}) > 0", DSL.field(DSL.name("id"), Integer.class))),
+                TestedPair.USAGE.where(DSL.condition("public.g({0}) > 0", DSL.field(DSL.name("id"), Integer.class))),
                 db.archiver(),
                 ArchiveSettings.defaults());
         assertRefused(outcome, "cannot be asked for the pair's condition: ERROR: permission denied for function g");
@@ -287,7 +288,7 @@ class PlanAgreesTest {
     }
 
     private Outcome outcome(ConnectionSource connections, ArchiveSettings settings) {
-        return outcome(UsageDetails.PAIR, connections, settings);
+        return outcome(TestedPair.USAGE, connections, settings);
     }
 
     private static Outcome outcome(ArchivePair<?> pair, ConnectionSource connections, ArchiveSettings settings) {
@@ -306,7 +307,7 @@ class PlanAgreesTest {
     }
 
     private Plan plan() {
-        return new Planner(UsageDetails.PAIR, db.archiver(), ArchiveSettings.defaults()).plan(1000, new StopSignal());
+        return new Planner(TestedPair.USAGE, db.archiver(), ArchiveSettings.defaults()).plan(1000, new StopSignal());
     }
 
     private ConnectionSource connections(String parameter) {

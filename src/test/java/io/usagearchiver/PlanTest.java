@@ -7,6 +7,7 @@ import io.usagearchiver.internal.jdbc.TransactionLimits;
 import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -156,7 +157,7 @@ class PlanTest {
                     statements.add(TappedConnections.withoutLimits(sql));
                 }
             });
-            Archiver.builder(UsageDetails.PAIR, recorded)
+            Archiver.builder(TestedPair.USAGE, recorded)
                     .settings(ArchiveSettings.defaults().withBatchSize(2)) // so a page is 100 rows
                     .build()
                     .sweep();
@@ -235,7 +236,7 @@ class PlanTest {
         db.execute("SELECT pg_stat_force_next_flush()"); // what the inserts have read
         long before = db.number(blocks);
         try (Connection connection = db.connectAsArchiver()) {
-            Archiver archiver = Archiver.builder(UsageDetails.PAIR, TappedConnections.keptOpen(connection))
+            Archiver archiver = Archiver.builder(TestedPair.USAGE, TappedConnections.keptOpen(connection))
                     .clock(Clock.fixed(Instant.parse("2025-01-01T00:00:00Z"), ZoneOffset.UTC))
                     .build();
             for (int sweep = 0; sweep < sweeps; sweep++) {

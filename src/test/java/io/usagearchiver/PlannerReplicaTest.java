@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import io.usagearchiver.internal.inspect.PlanWarnings;
 import io.usagearchiver.testing.ReplicatedServer;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AutoClose;
@@ -34,7 +35,7 @@ class PlannerReplicaTest {
         assertThat(onReplica.schemaDifferences())
                 .containsExactly("this server is a standby: the data source must be of the primary, which"
                         + " targetServerType=primary in its URL finds among several hosts");
-        assertThatThrownBy(() -> Archiver.builder(UsageDetails.PAIR, server::connectAsArchiverToReplica)
+        assertThatThrownBy(() -> Archiver.builder(TestedPair.USAGE, server::connectAsArchiverToReplica)
                         .build()
                         .sweep())
                 .isInstanceOf(SchemaDriftException.class)
@@ -74,7 +75,7 @@ class PlannerReplicaTest {
     }
 
     private static Plan plan(ConnectionSource connections, PlanWarnings.Thresholds thresholds) {
-        return new Planner(UsageDetails.PAIR, connections, ArchiveSettings.defaults(), thresholds)
+        return new Planner(TestedPair.USAGE, connections, ArchiveSettings.defaults(), thresholds)
                 .plan(1000, new StopSignal());
     }
 }

@@ -8,6 +8,7 @@ import io.usagearchiver.internal.inspect.PlanWarnings;
 import io.usagearchiver.testing.CapturedLog;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -16,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -217,7 +219,7 @@ class PlannerTest {
     void a_limit_of_the_lag_of_replicas_asks_for_a_right_of_its_own() {
         ArchiveSettings settings =
                 ArchiveSettings.defaults().withPace(Pace.full().withMaxReplicaLag(Duration.ofSeconds(10)));
-        Plan plan = new Planner(UsageDetails.PAIR, db.archiver(), settings).plan(10, new StopSignal());
+        Plan plan = new Planner(TestedPair.USAGE, db.archiver(), settings).plan(10, new StopSignal());
         assertThat(plan.missingGrants()).containsExactly("GRANT pg_monitor TO " + TestDatabase.ARCHIVER);
     }
 
@@ -247,6 +249,7 @@ class PlannerTest {
         assertThat(plan.overlap()).isNull();
     }
 
+    @Tag(TestedPair.OF_CODE)
     @ParameterizedTest
     @ValueSource(strings = {"model_usage_details", "model_usage_details_archive", "usage_archive_sweep"})
     void a_table_that_is_missing_is_told(String table) {
@@ -445,7 +448,7 @@ class PlannerTest {
         List<String> before = db.strings(nextTransaction);
 
         Plan plan = new Planner(
-                        UsageDetails.PAIR,
+                        TestedPair.USAGE,
                         new TappedConnections(readOnly, (sql, connection) -> statements.add(sql)),
                         ArchiveSettings.defaults())
                 .plan(1000, new StopSignal());
@@ -472,13 +475,13 @@ class PlannerTest {
     }
 
     private Plan plan(long countLimit) {
-        return new Planner(UsageDetails.PAIR, db.archiver(), ArchiveSettings.defaults())
+        return new Planner(TestedPair.USAGE, db.archiver(), ArchiveSettings.defaults())
                 .plan(countLimit, new StopSignal());
     }
 
     private Plan planOlderThan(Duration open, long transactions) {
         return new Planner(
-                        UsageDetails.PAIR,
+                        TestedPair.USAGE,
                         db.archiver(),
                         ArchiveSettings.defaults(),
                         new PlanWarnings.Thresholds(open, transactions, Duration.ofDays(1), Long.MAX_VALUE))
@@ -486,7 +489,7 @@ class PlannerTest {
     }
 
     private Archiver archiver() {
-        return Archiver.builder(UsageDetails.PAIR, db.archiver()).build();
+        return Archiver.builder(TestedPair.USAGE, db.archiver()).build();
     }
 
     private void insert(int firstId, int rows, String completedAt, String createdAt) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.WholeRun;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -90,7 +91,7 @@ class PlantedObjectsTest {
                             + " CREATE TEMPORARY TABLE model_usage_details (LIKE public.model_usage_details);"
                             + " SET search_path = pg_temp, public");
 
-            assertThat(Archiver.builder(UsageDetails.PAIR, TappedConnections.keptOpen(connection))
+            assertThat(Archiver.builder(TestedPair.USAGE, TappedConnections.keptOpen(connection))
                             .build()
                             .sweep()
                             .rowsMoved())
@@ -106,7 +107,7 @@ class PlantedObjectsTest {
                 + " CREATE FUNCTION allowed(integer) RETURNS boolean LANGUAGE sql AS 'SELECT true';"
                 + " CREATE FUNCTION checked(integer) RETURNS boolean LANGUAGE sql AS '" + body + "';"
                 + " ALTER TABLE model_usage_details_archive ADD CHECK (checked(id))");
-        Archiver archiver = Archiver.builder(UsageDetails.PAIR, db.archiver()).build();
+        Archiver archiver = Archiver.builder(TestedPair.USAGE, db.archiver()).build();
 
         assertThatExceptionOfType(SweepFailedException.class)
                 .isThrownBy(archiver::sweep)

@@ -3,6 +3,7 @@ package io.usagearchiver;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.time.LocalDateTime;
 import java.util.List;
@@ -25,6 +26,8 @@ import net.jqwik.api.lifecycle.BeforeContainer;
 class RandomRowsTest {
     private static final LocalDateTime MIDDLE = LocalDateTime.parse("2025-03-09T02:30:00.123456");
 
+    private static final ArchivePair<?> NAMED = ArchivePair.of(TestedPair.names(UsageDetails.PAIR));
+
     private static TestDatabase db;
 
     @BeforeContainer
@@ -42,13 +45,14 @@ class RandomRowsTest {
             @ForAll("rows") List<Row> sample,
             @ForAll("nows") LocalDateTime now,
             @ForAll("retentions") int months,
-            @ForAll @IntRange(min = 1, max = 9) int batchSize) {
+            @ForAll @IntRange(min = 1, max = 9) int batchSize,
+            @ForAll boolean byNames) {
         UsageRows rows = new UsageRows(db);
         rows.replace(sample.stream().map(Row::toString).collect(Collectors.joining(", ", "VALUES ", "")));
         varyTheOtherColumns();
         rows.remember();
 
-        SweepResult result = Archiver.builder(UsageDetails.PAIR, db.archiver())
+        SweepResult result = Archiver.builder(byNames ? NAMED : UsageDetails.PAIR, db.archiver())
                 .clock(UsageRows.clockAt(now))
                 .settings(ArchiveSettings.defaults().withRetentionMonths(months).withBatchSize(batchSize))
                 .build()

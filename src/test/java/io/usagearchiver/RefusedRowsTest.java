@@ -9,6 +9,7 @@ import io.usagearchiver.metrics.SweepMetrics;
 import io.usagearchiver.testing.CapturedLog;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -99,7 +100,7 @@ class RefusedRowsTest {
 
         SweepFailedException failure = catchThrowableOfType(
                 SweepFailedException.class,
-                () -> Archiver.builder(UsageDetails.PAIR, new TappedConnections(db.archiver(), (sql, connection) -> {
+                () -> Archiver.builder(TestedPair.USAGE, new TappedConnections(db.archiver(), (sql, connection) -> {
                             if (sql.contains("insert into \"public\".\"model_usage_details_archive\"")) {
                                 copies.add(sql);
                             }
@@ -251,7 +252,7 @@ class RefusedRowsTest {
         assertThat(told.toString()).doesNotContain(SECRET);
         assertThat(db.strings("SELECT s::text FROM usage_archive_status s").toString())
                 .doesNotContain(SECRET);
-        assertThat(new SweepHistory(UsageDetails.PAIR, db.archiver(), ArchiveSettings.defaults())
+        assertThat(new SweepHistory(TestedPair.USAGE, db.archiver(), ArchiveSettings.defaults())
                         .newest(10)
                         .toString())
                 .doesNotContain(SECRET);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -135,7 +136,7 @@ class ResourceEventsTest {
                 CREATE TABLE original AS TABLE resource_events""".formatted(batchSize, rows));
         List<String> newest = db.strings(NEWEST);
 
-        SweepResult swept = Archiver.builder(ResourceEvents.PAIR, db.archiver())
+        SweepResult swept = Archiver.builder(TestedPair.of(ResourceEvents.PAIR), db.archiver())
                 .settings(ArchiveSettings.defaults().withBatchSize(batchSize))
                 .listener(new SweepListener() {
                     @Override
@@ -151,7 +152,7 @@ class ResourceEventsTest {
         assertThat(db.strings(NEWEST)).isEqualTo(newest);
         assertThat(archiver(batchSize).sweep().rowsMoved()).isZero();
 
-        RestoreResult restored = Archiver.builder(ResourceEvents.PAIR, db.restorer())
+        RestoreResult restored = Archiver.builder(TestedPair.of(ResourceEvents.PAIR), db.restorer())
                 .settings(ArchiveSettings.defaults().withBatchSize(batchSize))
                 .build()
                 .restore(
@@ -198,7 +199,7 @@ class ResourceEventsTest {
     }
 
     private Archiver archiver(int batchSize) {
-        return Archiver.builder(ResourceEvents.PAIR, db.archiver())
+        return Archiver.builder(TestedPair.of(ResourceEvents.PAIR), db.archiver())
                 .settings(ArchiveSettings.defaults().withBatchSize(batchSize))
                 .build();
     }

@@ -6,6 +6,7 @@ import io.usagearchiver.internal.jdbc.TransactionLimits;
 import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.LocalDateTime;
@@ -105,7 +106,7 @@ class RestorePlanTest {
                 statements.add(TappedConnections.withoutLimits(sql));
             }
         });
-        RestoreResult result = Archiver.builder(UsageDetails.PAIR, recorded)
+        RestoreResult result = Archiver.builder(TestedPair.USAGE, recorded)
                 .settings(ArchiveSettings.defaults().withBatchSize(1)) // so a page is 50 rows
                 .build()
                 .restore(filter, UNTIL, "test", new StopSignal());

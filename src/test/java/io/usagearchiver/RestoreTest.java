@@ -9,6 +9,7 @@ import static org.awaitility.Awaitility.await;
 import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -56,8 +57,7 @@ class RestoreTest {
         db.execute("CREATE FUNCTION settled(integer) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT true';"
                 + " REVOKE EXECUTE ON FUNCTION settled FROM PUBLIC; GRANT EXECUTE ON FUNCTION settled TO "
                 + TestDatabase.ARCHIVER);
-        ArchivePair<Integer> pair =
-                UsageDetails.PAIR.where(DSL.condition("public.settled({0})", MODEL_USAGE_DETAILS.ID));
+        ArchivePair<?> pair = TestedPair.USAGE.where(DSL.condition("public.settled({0})", MODEL_USAGE_DETAILS.ID));
 
         RestoreResult result = Archiver.builder(pair, db.restorer())
                 .build()
@@ -199,7 +199,7 @@ class RestoreTest {
                 holds.compareAndSet(null, db.strings("SELECT hold_until FROM usage_archive_hold"));
             }
         });
-        Archiver.builder(UsageDetails.PAIR, tapped).build().restore(ALL, UNTIL, REASON, new StopSignal());
+        Archiver.builder(TestedPair.USAGE, tapped).build().restore(ALL, UNTIL, REASON, new StopSignal());
         assertThat(holds.get()).containsExactly("2100-01-01 00:00:00");
     }
 
@@ -215,7 +215,7 @@ class RestoreTest {
             }
         });
 
-        Archiver.builder(UsageDetails.PAIR, tapped).build().restore(ALL, UNTIL, REASON, new StopSignal());
+        Archiver.builder(TestedPair.USAGE, tapped).build().restore(ALL, UNTIL, REASON, new StopSignal());
 
         rows.assertAllHot();
         assertThat(db.strings("SELECT state FROM usage_archive_sweep WHERE direction = 'RESTORE'"))
@@ -322,7 +322,7 @@ class RestoreTest {
                 beforePages.add(rows.ledger("live_until > timezone('UTC', now())"));
             }
         });
-        Archiver.builder(UsageDetails.PAIR, tapped).build().restore(ALL, UNTIL, REASON, new StopSignal());
+        Archiver.builder(TestedPair.USAGE, tapped).build().restore(ALL, UNTIL, REASON, new StopSignal());
         assertThat(beforePages).isNotEmpty().containsOnly("t");
         rows.assertAllHot();
     }
@@ -448,7 +448,7 @@ class RestoreTest {
             }
         });
         RestoreResult result =
-                Archiver.builder(UsageDetails.PAIR, tapped).build().restore(ALL, UNTIL, REASON, stop);
+                Archiver.builder(TestedPair.USAGE, tapped).build().restore(ALL, UNTIL, REASON, stop);
         assertThat(result.counts().stopReason()).isEqualTo(StopReason.INTERRUPTED);
         assertThat(result.hold())
                 .isEqualTo(rows.restorer(1).build().holds().list().get(0));
@@ -539,7 +539,7 @@ class RestoreTest {
                 }
             });
             try {
-                Archiver.builder(UsageDetails.PAIR, connections)
+                Archiver.builder(TestedPair.USAGE, connections)
                         .settings(ArchiveSettings.defaults().withBatchSize(15))
                         .build()
                         .restore(ALL, UNTIL, REASON, new StopSignal());
@@ -565,7 +565,7 @@ class RestoreTest {
                         + " (table_name, direction, state, node, fired_by, cutoff, started_at, finished_at, batches, message)"
                         + " VALUES ('public.model_usage_details', 'RESTORE', 'FAILED', 'n', 'f', now(), now(), now(), 1, 'full')");
         Health health =
-                Archiver.builder(UsageDetails.PAIR, db.archiver()).build().health();
+                Archiver.builder(TestedPair.USAGE, db.archiver()).build().health();
         assertThat(health.status()).isEqualTo(Health.Status.OK);
     }
 

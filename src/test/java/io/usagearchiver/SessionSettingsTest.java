@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.WholeRun;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -55,7 +56,7 @@ class SessionSettingsTest {
         set("transaction_timeout = '1s'", "statement_timeout = '1s'", "idle_in_transaction_session_timeout = '1s'");
 
         SweepResult sweep =
-                Archiver.builder(UsageDetails.PAIR, db.archiver()).build().sweep();
+                Archiver.builder(TestedPair.USAGE, db.archiver()).build().sweep();
 
         assertThat(sweep.rowsMoved()).isEqualTo(40);
         assertThat(sweep.batches()).isEqualTo(2);
@@ -82,11 +83,11 @@ class SessionSettingsTest {
         set("default_transaction_read_only = on");
 
         assertThatExceptionOfType(SchemaDriftException.class)
-                .isThrownBy(() -> Archiver.builder(UsageDetails.PAIR, db.archiver())
+                .isThrownBy(() -> Archiver.builder(TestedPair.USAGE, db.archiver())
                         .build()
                         .sweep())
                 .withMessageContaining("default_transaction_read_only");
-        assertThat(new Planner(UsageDetails.PAIR, db.archiver(), ArchiveSettings.defaults())
+        assertThat(new Planner(TestedPair.USAGE, db.archiver(), ArchiveSettings.defaults())
                         .plan(1000, new StopSignal())
                         .backlog()
                         .rows())
@@ -98,7 +99,7 @@ class SessionSettingsTest {
     void a_session_is_left_as_it_was() throws SQLException {
         try (Connection connection = db.connectAsArchiver()) {
             List<String> before = settings(connection);
-            Archiver.builder(UsageDetails.PAIR, TappedConnections.keptOpen(connection))
+            Archiver.builder(TestedPair.USAGE, TappedConnections.keptOpen(connection))
                     .build()
                     .sweep();
 

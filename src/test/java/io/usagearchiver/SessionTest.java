@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
@@ -32,7 +33,7 @@ class SessionTest {
     })
     void a_connection_that_lacks_a_method_is_given_back(String method, boolean runtimeException) throws SQLException {
         List<Connection> opened = new ArrayList<>();
-        Archiver archiver = Archiver.builder(UsageDetails.PAIR, () -> {
+        Archiver archiver = Archiver.builder(TestedPair.USAGE, () -> {
                     Connection connection = db.connectAsArchiver();
                     opened.add(connection);
                     return without(method, connection, runtimeException);
@@ -61,7 +62,7 @@ class SessionTest {
         String url = db.url() + "?prepareThreshold=" + prepareThreshold;
         try (Connection one = DriverManager.getConnection(url, TestDatabase.ARCHIVER, TestDatabase.ARCHIVER);
                 Connection other = DriverManager.getConnection(url, TestDatabase.ARCHIVER, TestDatabase.ARCHIVER)) {
-            Archiver archiver = Archiver.builder(UsageDetails.PAIR, () -> taking(one, other))
+            Archiver archiver = Archiver.builder(TestedPair.USAGE, () -> taking(one, other))
                     .settings(ArchiveSettings.defaults().withBatchSize(10))
                     .build();
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -38,7 +39,7 @@ class StatusViewTest {
     @Test
     void the_view_shows_the_ledger_and_the_backlog_in_the_row_of_the_newest_sweep() {
         usage.replaceWithExpired(25);
-        Archiver archiver = Archiver.builder(UsageDetails.PAIR, db.archiver()).build();
+        Archiver archiver = Archiver.builder(TestedPair.USAGE, db.archiver()).build();
         archiver.sweep();
         archiver.sweep();
         db.insertUsage("""

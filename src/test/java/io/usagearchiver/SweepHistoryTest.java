@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -76,7 +77,7 @@ class SweepHistoryTest {
                         + " 'f', '2025-01-01', '2026-01-01', '2026-01-01' FROM generate_series(1, 2000) i");
         List<String> statements = new ArrayList<>();
         List<PastSweep> sweeps = new SweepHistory(
-                        UsageDetails.PAIR,
+                        TestedPair.USAGE,
                         new TappedConnections(db.archiver(), (sql, connection) -> statements.add(sql)),
                         ArchiveSettings.defaults())
                 .newest(30);
@@ -119,6 +120,6 @@ class SweepHistoryTest {
     }
 
     private List<PastSweep> newest(int limit) {
-        return new SweepHistory(UsageDetails.PAIR, db.archiver(), ArchiveSettings.defaults()).newest(limit);
+        return new SweepHistory(TestedPair.USAGE, db.archiver(), ArchiveSettings.defaults()).newest(limit);
     }
 }

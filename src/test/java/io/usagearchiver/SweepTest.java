@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -319,7 +320,7 @@ class SweepTest {
     void an_error_within_a_batch_ends_the_sweep_and_its_ledger_row() {
         AtomicInteger batches = new AtomicInteger();
         Archiver archiver = Archiver.builder(
-                        UsageDetails.PAIR, new TappedConnections(db.archiver(), (sql, connection) -> {
+                        TestedPair.USAGE, new TappedConnections(db.archiver(), (sql, connection) -> {
                             if (sql.contains("with \"moved\"") && batches.incrementAndGet() == 2) {
                                 throw new NoClassDefFoundError("org/postgresql/Part");
                             }

@@ -1,5 +1,6 @@
 package io.usagearchiver;
 
+import io.usagearchiver.testing.TestedPair;
 import java.util.List;
 import java.util.function.Supplier;
 import org.jooq.DataType;
@@ -24,6 +25,6 @@ public final class TicksPair implements Supplier<ArchivePair<?>> {
         ForeignTable hot = new ForeignTable("public", "ticks");
         TableField<Record, ?> id = hot.column("id", SQLDataType.BIGINT);
         TableField<Record, ?> at = hot.column("at", type);
-        return ArchivePair.of(hot, hot.twin("public", "ticks_archive"), List.of(id, at), at);
+        return TestedPair.of(ArchivePair.of(hot, hot.twin("public", "ticks_archive"), List.of(id, at), at));
     }
 }

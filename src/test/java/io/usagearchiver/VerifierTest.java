@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -16,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -172,7 +174,7 @@ class VerifierTest {
             }
         });
         try (SlowPath slow = new SlowPath()) {
-            Archiver.builder(UsageDetails.PAIR, tapped)
+            Archiver.builder(TestedPair.USAGE, tapped)
                     .settings(ArchiveSettings.defaults().withBatchSize(10))
                     .listener(UsageRows.afterBatch(2, () -> found.add(verify())))
                     .build()
@@ -236,6 +238,7 @@ class VerifierTest {
         }
     }
 
+    @Tag(TestedPair.OF_CODE)
     @Test
     void tables_that_no_sweep_is_let_through_to_are_verified_all_the_same() {
         rowsAndBaseline(10);
@@ -303,6 +306,6 @@ class VerifierTest {
     }
 
     private Verifier verifier(ConnectionSource connections) {
-        return new Verifier(UsageDetails.PAIR, connections, ArchiveSettings.defaults());
+        return new Verifier(TestedPair.USAGE, connections, ArchiveSettings.defaults());
     }
 }

@@ -8,6 +8,7 @@ import ch.qos.logback.classic.Level;
 import io.usagearchiver.testing.CapturedLog;
 import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -309,7 +310,7 @@ class WorkersTest {
         rows.replaceWithExpired(ROWS);
         rows.archiver().build().sweep();
 
-        RestoreResult result = Archiver.builder(UsageDetails.PAIR, db.restorer())
+        RestoreResult result = Archiver.builder(TestedPair.USAGE, db.restorer())
                 .settings(ArchiveSettings.defaults().withBatchSize(BATCH).withWorkers(3))
                 .build()
                 .restore(RowFilter.ids("1", "4000"), null, "audit", new StopSignal());
@@ -345,7 +346,7 @@ class WorkersTest {
     }
 
     private Archiver.Builder archiver(int workers, ConnectionSource connections) {
-        return Archiver.builder(UsageDetails.PAIR, connections)
+        return Archiver.builder(TestedPair.USAGE, connections)
                 .clock(UsageRows.clockAt(UsageRows.CUTOFF.plusMonths(13)))
                 .settings(ArchiveSettings.defaults().withBatchSize(BATCH).withWorkers(workers));
     }

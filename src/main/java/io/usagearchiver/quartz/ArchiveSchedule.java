@@ -1,5 +1,6 @@
 package io.usagearchiver.quartz;
 
+import io.usagearchiver.ArchivePair;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.util.List;
@@ -31,6 +32,7 @@ import org.slf4j.LoggerFactory;
 final class ArchiveSchedule {
     private static final int READINGS = 10;
     private static final String UNIQUE_VIOLATION = "23505";
+    private static final int MOST_OF_DESCRIPTION = 250;
     private static final Logger log = LoggerFactory.getLogger("io.usagearchiver.quartz.ArchivePlugin");
 
     private final Scheduler scheduler;
@@ -90,11 +92,19 @@ final class ArchiveSchedule {
     private JobDetail jobDetail() {
         return JobBuilder.newJob(ArchiveJob.class)
                 .withIdentity(job)
-                .withDescription("Moves expired rows: " + settings.pair())
+                .withDescription(description(settings.pair()))
                 .usingJobData(new JobDataMap(settings.toProperties()))
                 .storeDurably()
                 .requestRecovery()
                 .build();
+    }
+
+    /** Names may be longer than what Quartz's tables take. */
+    private static String description(ArchivePair<?> pair) {
+        String description = "Moves expired rows: " + pair;
+        return description.length() <= MOST_OF_DESCRIPTION
+                ? description
+                : description.substring(0, MOST_OF_DESCRIPTION - 1) + "…";
     }
 
     private void ensure(Trigger wanted) throws SchedulerException {

@@ -53,14 +53,19 @@ final class PairProperties {
     }
 
     private static PairNames names(SettingReader reader, String hot) {
-        String ages = reader.text(SettingNames.AGE_COLUMNS, false).value();
-        PairNames names = ages == null ? PairNames.of(hot) : PairNames.of(hot, ages);
         String archive = reader.text(SettingNames.ARCHIVE_TABLE, false).value();
-        names = archive == null ? names : names.withArchiveTable(archive);
-        String key = reader.text(SettingNames.KEY_COLUMNS, false).value();
-        names = key == null ? names : names.withKeyColumns(key);
+        List<String> key = list(reader, SettingNames.KEY_COLUMNS);
+        List<String> ages = list(reader, SettingNames.AGE_COLUMNS);
         String where = reader.text(SettingNames.WHERE, false).value();
-        return where == null ? names : names.withWhere(where);
+        if (archive == null) {
+            archive = PairNames.of(hot, ages.toArray(String[]::new)).archiveTable();
+        }
+        return new PairNames(hot, archive, key, ages, where);
+    }
+
+    private static List<String> list(SettingReader reader, String name) {
+        String value = reader.text(name, false).value();
+        return value == null ? List.of() : List.of(value);
     }
 
     private static String value(SettingReader.Setting setting) {

@@ -1,6 +1,8 @@
 package io.usagearchiver.cli;
 
+import io.usagearchiver.testing.SampleConfig;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -19,7 +21,12 @@ final class ConfigFiles {
                             db == null ? "jdbc:postgresql://127.0.0.1:1/none" : db.url())
                     .replace("checkoutTimeout = 5000", "checkoutTimeout = 60000");
             Path file = Files.createTempFile(directory, "quartz", ".properties");
-            Files.writeString(file, sample + String.join("\n", furtherLines) + "\n");
+            StringBuilder lines = new StringBuilder(sample)
+                    .append(String.join("\n", furtherLines))
+                    .append('\n');
+            TestedPair.settings()
+                    .forEach((name, value) -> lines.append(SampleConfig.archiver(name) + " = " + value + "\n"));
+            Files.writeString(file, lines);
             return file.toString();
         } catch (IOException e) {
             throw new UncheckedIOException(e);

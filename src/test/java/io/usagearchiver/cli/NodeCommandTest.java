@@ -5,10 +5,10 @@ import static org.awaitility.Awaitility.await;
 
 import ch.qos.logback.classic.Level;
 import io.usagearchiver.Archiver;
-import io.usagearchiver.UsageDetails;
 import io.usagearchiver.testing.CapturedLog;
 import io.usagearchiver.testing.SampleConfig;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -249,7 +249,7 @@ class NodeCommandTest {
     }
 
     private void sweepElsewhere() {
-        Archiver.builder(UsageDetails.PAIR, db.archiver()).build().sweep();
+        Archiver.builder(TestedPair.USAGE, db.archiver()).build().sweep();
     }
 
     private void insertExpired(int rows) {

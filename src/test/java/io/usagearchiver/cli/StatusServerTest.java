@@ -6,8 +6,8 @@ import static org.awaitility.Awaitility.await;
 
 import io.usagearchiver.Archiver;
 import io.usagearchiver.Health;
-import io.usagearchiver.UsageDetails;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -42,7 +42,7 @@ class StatusServerTest {
     private final TestDatabase db = TestDatabase.create();
 
     private final Archiver archiver =
-            Archiver.builder(UsageDetails.PAIR, db.archiver()).build();
+            Archiver.builder(TestedPair.USAGE, db.archiver()).build();
 
     private volatile Supplier<Health> health = archiver::health;
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -12,6 +13,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -36,6 +38,7 @@ class SweepCommandTest {
                         """);
     }
 
+    @Tag(TestedPair.OF_CODE)
     @Test
     void settings_of_the_file_of_the_environment_and_of_the_command_line_count_in_this_order() {
         insertExpired(1, 60);
@@ -55,6 +58,7 @@ class SweepCommandTest {
         assertThat(lastSweep("fired_by")).isEqualTo("command line");
     }
 
+    @Tag(TestedPair.OF_CODE)
     @Test
     void a_retention_that_is_to_switch_gpustacks_archiver_off_is_warned_of_and_the_archivers_own_goes_before_it() {
         insertExpired(1, 60);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.usagearchiver.testing.FaultServer;
+import io.usagearchiver.testing.TestedPair;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -48,7 +49,7 @@ final class Bench implements AutoCloseable {
         this(server, seed, rows, nodes, settings, Tables.WHOLE);
     }
 
-    /** The same, of tables that may be partitioned. */
+    /** The same, of tables that may be partitioned, and are told by names then. */
     Bench(FaultServer server, long seed, int rows, int nodes, Map<String, String> settings, Tables tables)
             throws SQLException {
         this.server = server;
@@ -80,10 +81,13 @@ final class Bench implements AutoCloseable {
                 WRITERS,
                 tables == Tables.HANDED_OVER ? OldPartitions::keepsItsPartition : row -> false);
         load(rows);
-        Map<String, String> all = new HashMap<>(settings);
-        if (tables == Tables.HANDED_OVER) {
-            all.putAll(OldPartitions.SETTINGS);
-        }
+        Map<String, String> all = new HashMap<>(
+                switch (tables) {
+                    case WHOLE -> Map.<String, String>of();
+                    case IN_PARTITIONS -> TestedPair.settingsOfNames();
+                    case HANDED_OVER -> OldPartitions.SETTINGS;
+                });
+        all.putAll(settings);
         cluster = new Cluster(server, nodes, all);
         writers.start();
     }

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.usagearchiver.Archiver;
 import io.usagearchiver.SweepResult;
-import io.usagearchiver.UsageDetails;
 import io.usagearchiver.faults.Checker.Kind;
 import io.usagearchiver.faults.Checker.Violation;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.LocalDateTime;
@@ -39,7 +39,7 @@ class CheckerTest {
             }
         }
         SweepResult result =
-                Archiver.builder(UsageDetails.PAIR, db.archiver()).build().sweep();
+                Archiver.builder(TestedPair.USAGE, db.archiver()).build().sweep();
         assertThat(result.rowsMoved()).isEqualTo(1);
         assertThat(violations()).isEmpty();
     }

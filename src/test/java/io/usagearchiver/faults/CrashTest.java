@@ -9,9 +9,9 @@ import io.usagearchiver.StopReason;
 import io.usagearchiver.SweepListener;
 import io.usagearchiver.SweepProgress;
 import io.usagearchiver.SweepResult;
-import io.usagearchiver.UsageDetails;
 import io.usagearchiver.testing.FaultServer;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.sql.DriverManager;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -84,7 +84,7 @@ class CrashTest {
         List<Long> rowsMoved = new ArrayList<>();
 
         SweepResult result = Archiver.builder(
-                        UsageDetails.PAIR,
+                        TestedPair.USAGE,
                         () -> DriverManager.getConnection(server.url(), TestDatabase.ARCHIVER, TestDatabase.ARCHIVER))
                 .settings(ArchiveSettings.defaults().withBatchSize(10))
                 .listener(new SweepListener() {

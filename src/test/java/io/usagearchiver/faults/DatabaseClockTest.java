@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.usagearchiver.ArchiveSettings;
 import io.usagearchiver.Archiver;
 import io.usagearchiver.SweepResult;
-import io.usagearchiver.UsageDetails;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.time.Duration;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
@@ -36,7 +36,7 @@ class DatabaseClockTest {
         db.insertUsage("SELECT i, " + age + " + i * interval '20 hours', timestamp '2020-01-01'"
                 + " FROM unnest(ARRAY[-3, -1, 1, 3]) i (i)".replace("i (i)", "AS i"));
 
-        SweepResult result = Archiver.builder(UsageDetails.PAIR, db.archiver())
+        SweepResult result = Archiver.builder(TestedPair.USAGE, db.archiver())
                 .settings(ArchiveSettings.defaults().withRetentionMonths(MONTHS))
                 .build()
                 .sweep();

@@ -13,11 +13,11 @@ import io.usagearchiver.RowFilter;
 import io.usagearchiver.SchemaDriftException;
 import io.usagearchiver.StopReason;
 import io.usagearchiver.StopSignal;
-import io.usagearchiver.UsageDetails;
 import io.usagearchiver.faults.Interleaving.Decision;
 import io.usagearchiver.faults.Interleaving.Session;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -350,7 +350,7 @@ class InterleavingsTest {
     private static Archiver archiver(Session session, Connection connection) {
         ConnectionSource source =
                 new TappedConnections(TappedConnections.keptOpen(connection), new MoverSteps(session));
-        return Archiver.builder(UsageDetails.PAIR, source).settings(SETTINGS).build();
+        return Archiver.builder(TestedPair.USAGE, source).settings(SETTINGS).build();
     }
 
     private void check(List<Session> sessions) throws SQLException {

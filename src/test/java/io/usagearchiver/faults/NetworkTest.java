@@ -13,10 +13,10 @@ import io.usagearchiver.SweepFailedException;
 import io.usagearchiver.SweepListener;
 import io.usagearchiver.SweepProgress;
 import io.usagearchiver.SweepResult;
-import io.usagearchiver.UsageDetails;
 import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TcpProxy;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -168,7 +168,7 @@ class NetworkTest {
             pool.setMinPoolSize(1);
             pool.setMaxPoolSize(1);
 
-            Archiver.builder(UsageDetails.PAIR, pool::getConnection)
+            Archiver.builder(TestedPair.USAGE, pool::getConnection)
                     .settings(SETTINGS)
                     .build()
                     .sweep();
@@ -190,7 +190,7 @@ class NetworkTest {
     }
 
     private Archiver archiver(ArchiveSettings settings, Consumer<SweepProgress> afterBatch) {
-        return Archiver.builder(UsageDetails.PAIR, this::connect)
+        return Archiver.builder(TestedPair.USAGE, this::connect)
                 .settings(settings)
                 .listener(new SweepListener() {
                     @Override

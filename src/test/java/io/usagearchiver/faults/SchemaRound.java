@@ -14,10 +14,10 @@ import io.usagearchiver.StopSignal;
 import io.usagearchiver.SweepListener;
 import io.usagearchiver.SweepProgress;
 import io.usagearchiver.SweepResult;
-import io.usagearchiver.UsageDetails;
 import io.usagearchiver.faults.SchemaChange.Way;
 import io.usagearchiver.testing.FaultServer;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -222,7 +222,7 @@ final class SchemaRound {
     private void sweep(Way direction, boolean changing) throws Exception {
         StopSignal stop = new StopSignal();
         Archiver.Builder builder =
-                Archiver.builder(UsageDetails.PAIR, connections(direction)).settings(settings);
+                Archiver.builder(TestedPair.USAGE, connections(direction)).settings(settings);
         if (changing) {
             builder.listener(new Listener());
         }

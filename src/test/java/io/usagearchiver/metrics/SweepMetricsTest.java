@@ -19,8 +19,8 @@ import io.usagearchiver.SchemaDriftException;
 import io.usagearchiver.SweepFailedException;
 import io.usagearchiver.SweepListener;
 import io.usagearchiver.SweepProgress;
-import io.usagearchiver.UsageDetails;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDateTime;
@@ -89,7 +89,7 @@ class SweepMetricsTest {
         assertThat(gauge(SweepMetrics.NEXT_FIRING)).isNaN();
         assertThat(gauge(SweepMetrics.RUNNING)).isZero();
 
-        Archiver.builder(UsageDetails.PAIR, db.archiver()).node("other").build().sweep();
+        Archiver.builder(TestedPair.USAGE, db.archiver()).node("other").build().sweep();
         db.execute(
                 "UPDATE usage_archive_sweep SET finished_at = finished_at - interval '1 hour', rows_in_conflict = 3");
         metrics.healthRead(
@@ -142,7 +142,7 @@ class SweepMetricsTest {
         metrics.healthRead(TABLE, "one", archiver(settings()).build().health());
         assertThat(gauge(SweepMetrics.BACKLOG_AGE)).isPositive();
 
-        Archiver.builder(UsageDetails.PAIR, db.archiver()).node("other").build().sweep();
+        Archiver.builder(TestedPair.USAGE, db.archiver()).node("other").build().sweep();
         metrics.healthRead(TABLE, "one", archiver(settings()).build().health());
         assertThat(gauge(SweepMetrics.BACKLOG_AGE)).isNaN();
     }
@@ -189,7 +189,7 @@ class SweepMetricsTest {
         assertThat(sweeps("FAILED")).isZero();
 
         assertThatExceptionOfType(ArchiveException.class)
-                .isThrownBy(() -> Archiver.builder(UsageDetails.PAIR, () -> {
+                .isThrownBy(() -> Archiver.builder(TestedPair.USAGE, () -> {
                             throw new java.sql.SQLException("none");
                         })
                         .listener(metrics)
@@ -261,7 +261,7 @@ class SweepMetricsTest {
     }
 
     private Archiver.Builder archiver(ArchiveSettings settings) {
-        return Archiver.builder(UsageDetails.PAIR, db.archiver())
+        return Archiver.builder(TestedPair.USAGE, db.archiver())
                 .settings(settings)
                 .listener(metrics);
     }

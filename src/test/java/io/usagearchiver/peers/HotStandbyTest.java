@@ -16,7 +16,6 @@ import io.usagearchiver.StopReason;
 import io.usagearchiver.StopSignal;
 import io.usagearchiver.SweepHistory;
 import io.usagearchiver.SweepResult;
-import io.usagearchiver.UsageDetails;
 import io.usagearchiver.Verifier;
 import io.usagearchiver.cli.CommandRun;
 import io.usagearchiver.testing.CapturedLog;
@@ -24,6 +23,7 @@ import io.usagearchiver.testing.ReplicatedServer;
 import io.usagearchiver.testing.SampleConfig;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.io.IOException;
 import java.io.Writer;
 import java.nio.file.Files;
@@ -198,14 +198,14 @@ class HotStandbyTest {
         PLAN("usage_archive_hold", HotStandbyTest::vacuum) {
             @Override
             void of(ConnectionSource connections, ArchiveSettings settings) {
-                Plan plan = new Planner(UsageDetails.PAIR, connections, settings).plan(1000, new StopSignal());
+                Plan plan = new Planner(TestedPair.USAGE, connections, settings).plan(1000, new StopSignal());
                 assertThat(plan.backlog().rows()).isEqualTo(90);
             }
         },
         HISTORY("usage_archive_sweep", HotStandbyTest::vacuum) {
             @Override
             void of(ConnectionSource connections, ArchiveSettings settings) {
-                assertThat(new SweepHistory(UsageDetails.PAIR, connections, settings).newest(9))
+                assertThat(new SweepHistory(TestedPair.USAGE, connections, settings).newest(9))
                         .hasSize(1);
             }
         },
@@ -213,7 +213,7 @@ class HotStandbyTest {
             @Override
             void of(ConnectionSource connections, ArchiveSettings settings) {
                 AtomicInteger costs = new AtomicInteger();
-                assertThat(new Verifier(UsageDetails.PAIR, connections, settings)
+                assertThat(new Verifier(TestedPair.USAGE, connections, settings)
                                 .verify(Duration.ofMinutes(1), cost -> costs.incrementAndGet(), new StopSignal())
                                 .clean())
                         .isTrue();
@@ -224,7 +224,7 @@ class HotStandbyTest {
         PREVIEW("count(*) filter", HotStandbyTest::lockTheCatalog) {
             @Override
             void of(ConnectionSource connections, ArchiveSettings settings) {
-                assertThat(Archiver.builder(UsageDetails.PAIR, connections)
+                assertThat(Archiver.builder(TestedPair.USAGE, connections)
                                 .settings(settings)
                                 .build()
                                 .previewRestore(RowFilter.user(3))
@@ -283,7 +283,7 @@ class HotStandbyTest {
     }
 
     private static SweepResult sweep(int batchSize) {
-        return Archiver.builder(UsageDetails.PAIR, SERVER::connectAsArchiver)
+        return Archiver.builder(TestedPair.USAGE, SERVER::connectAsArchiver)
                 .settings(SETTINGS.withBatchSize(batchSize))
                 .build()
                 .sweep();

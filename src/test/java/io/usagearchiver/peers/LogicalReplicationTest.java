@@ -14,11 +14,11 @@ import io.usagearchiver.RowFilter;
 import io.usagearchiver.SchemaDriftException;
 import io.usagearchiver.StopSignal;
 import io.usagearchiver.SweepResult;
-import io.usagearchiver.UsageDetails;
 import io.usagearchiver.testing.FaultServer;
 import io.usagearchiver.testing.NodeProcess;
 import io.usagearchiver.testing.SampleConfig;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -151,12 +151,12 @@ class LogicalReplicationTest {
         awaitSubscriber();
         SUBSCRIBER.execute("DROP SUBSCRIPTION s");
 
-        Archiver archiver = Archiver.builder(UsageDetails.PAIR, as(TestDatabase.ARCHIVER, SUBSCRIBER))
+        Archiver archiver = Archiver.builder(TestedPair.USAGE, as(TestDatabase.ARCHIVER, SUBSCRIBER))
                 .build();
         SUBSCRIBER.execute(statementIn(catchThrowable(archiver::sweep)));
         assertThat(archiver.sweep().sweepId()).isEqualTo(101);
 
-        Holds holds = Archiver.builder(UsageDetails.PAIR, as(TestDatabase.RESTORER, SUBSCRIBER))
+        Holds holds = Archiver.builder(TestedPair.USAGE, as(TestDatabase.RESTORER, SUBSCRIBER))
                 .build()
                 .holds();
         SUBSCRIBER.execute(statementIn(catchThrowable(() -> holds.hold(RowFilter.user(1), null, "reason"))));
@@ -222,14 +222,14 @@ class LogicalReplicationTest {
     }
 
     private static SweepResult sweep(int batchSize) {
-        return Archiver.builder(UsageDetails.PAIR, as(TestDatabase.ARCHIVER, PUBLISHER))
+        return Archiver.builder(TestedPair.USAGE, as(TestDatabase.ARCHIVER, PUBLISHER))
                 .settings(ArchiveSettings.defaults().withBatchSize(batchSize))
                 .build()
                 .sweep();
     }
 
     private static void restore(RowFilter filter) {
-        assertThat(Archiver.builder(UsageDetails.PAIR, as(TestDatabase.RESTORER, PUBLISHER))
+        assertThat(Archiver.builder(TestedPair.USAGE, as(TestDatabase.RESTORER, PUBLISHER))
                         .settings(ArchiveSettings.defaults().withBatchSize(50))
                         .build()
                         .restore(filter, null, "test", new StopSignal())

@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.usagearchiver.ArchiveException;
 import io.usagearchiver.Archiver;
 import io.usagearchiver.Health;
-import io.usagearchiver.UsageDetails;
 import io.usagearchiver.cli.CommandRun;
 import io.usagearchiver.testing.SampleConfig;
+import io.usagearchiver.testing.TestedPair;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -36,7 +36,7 @@ class OlderServerTest {
     @Test
     void a_server_that_is_too_old_is_told_in_a_sentence() {
         Archiver archiver = Archiver.builder(
-                        UsageDetails.PAIR, () -> SERVER.getPostgresDatabase().getConnection())
+                        TestedPair.USAGE, () -> SERVER.getPostgresDatabase().getConnection())
                 .build();
 
         assertThatExceptionOfType(ArchiveException.class)

@@ -15,11 +15,11 @@ import io.usagearchiver.ResourceEvents;
 import io.usagearchiver.StopReason;
 import io.usagearchiver.SweepFailedException;
 import io.usagearchiver.SweepResult;
-import io.usagearchiver.UsageDetails;
 import io.usagearchiver.testing.NodeProcess;
 import io.usagearchiver.testing.SampleConfig;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import io.usagearchiver.testing.WholeRun;
 import java.io.IOException;
@@ -515,7 +515,7 @@ class PgBouncerTest {
     }
 
     private static Archiver.Builder usage(ConnectionSource connections) {
-        return Archiver.builder(UsageDetails.PAIR, connections)
+        return Archiver.builder(TestedPair.USAGE, connections)
                 .settings(ArchiveSettings.defaults().withBatchSize(10));
     }
 

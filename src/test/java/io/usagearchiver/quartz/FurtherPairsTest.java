@@ -16,6 +16,7 @@ import io.usagearchiver.SweepResult;
 import io.usagearchiver.testing.NodeProcess;
 import io.usagearchiver.testing.SampleConfig;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.file.Files;
@@ -49,7 +50,7 @@ class FurtherPairsTest {
                   updated_at)
                 SELECT 1000 + i, timestamp '2100-01-01', 'persistent_volume', i, 'volume', 'deleted', now(), now()
                 FROM generate_series(0, 8) i""");
-        for (ArchivePair<?> pair : List.of(MeteredUsage.PAIR, ResourceEvents.PAIR)) {
+        for (ArchivePair<?> pair : List.of(TestedPair.of(MeteredUsage.PAIR), TestedPair.of(ResourceEvents.PAIR))) {
             String table = pair.hot().getName();
             db.execute("CREATE TABLE " + table + "_original AS TABLE " + table);
             ArchiveSettings settings = ArchiveSettings.defaults().withBatchSize(70);

@@ -13,6 +13,7 @@ import io.usagearchiver.testing.TestDatabase;
 import io.usagearchiver.testing.TestScheduler;
 import java.io.StringReader;
 import java.util.List;
+import java.util.Locale;
 import java.util.Properties;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
@@ -111,6 +112,31 @@ class NamedPairPluginTest {
         }
         assertThat(db.strings("SELECT DISTINCT state FROM billing.invoices")).containsExactly("void");
         assertThat(db.number("SELECT count(*) FROM billing.invoices_archive")).isEqualTo(20);
+    }
+
+    /** So long that Quartz's tables have no room for all of them, nor PostgreSQL for one with _archive behind it. */
+    @Test
+    void the_longest_names_fit_into_quartzs_tables() throws Exception {
+        String longest = "Ä" + "n".repeat(61);
+        String table = "\"" + longest + "\".\"" + longest + "\"";
+        String archive = "\"" + longest + "\".\"" + longest.toLowerCase(Locale.ROOT) + "\"";
+        db.execute(("CREATE SCHEMA \"" + longest + "\"; GRANT USAGE ON SCHEMA \"" + longest + "\" TO :role;"
+                        + " ALTER TABLE audit RENAME TO \"" + longest + "\"; ALTER TABLE \"" + longest
+                        + "\" SET SCHEMA \"" + longest + "\"; ALTER TABLE audit_archive RENAME TO \""
+                        + longest.toLowerCase(Locale.ROOT) + "\"; ALTER TABLE \"" + longest.toLowerCase(Locale.ROOT)
+                        + "\" SET SCHEMA \"" + longest + "\"")
+                .replace(":role", TestDatabase.ARCHIVER));
+        set("hotTable", table);
+        set("archiveTable", archive);
+        try (TestScheduler scheduler = new TestScheduler(properties)) {
+            scheduler.get().start();
+            awaitSweeps("DRAINED");
+            assertThat(scheduler.get().getJobDetail(JOB).getDescription())
+                    .startsWith("Moves expired rows: " + table + " -> ")
+                    .hasSize(250);
+        }
+        assertThat(db.number("SELECT count(*) FROM " + archive)).isEqualTo(40);
+        assertThat(log.messages(Level.ERROR)).isEmpty();
     }
 
     @Test

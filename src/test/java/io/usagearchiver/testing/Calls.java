@@ -33,8 +33,8 @@ public record Calls(Consumer<String> execute, Function<String, List<String>> str
     private static final TableField<Record, LocalDateTime> DONE = HOT.column("done", SQLDataType.LOCALDATETIME);
 
     /** The pair; the age of a call is when it was done, else when it began. */
-    public static final ArchivePair<Record> PAIR =
-            ArchivePair.of(HOT, HOT.twin("public", "call_archive"), List.of(ID, AT), DONE, AT);
+    public static final ArchivePair<?> PAIR =
+            TestedPair.of(ArchivePair.of(HOT, HOT.twin("public", "call_archive"), List.of(ID, AT), DONE, AT));
 
     /** In a test's database. */
     public static Calls of(TestDatabase db) {

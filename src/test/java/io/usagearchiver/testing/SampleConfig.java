@@ -36,6 +36,7 @@ public final class SampleConfig {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+        TestedPair.settings().forEach((name, value) -> properties.setProperty(archiver(name), value));
         for (String dataSource : List.of(QUARTZ_DATA_SOURCE, ARCHIVE_DATA_SOURCE)) {
             setUrl(properties, dataSource, URL, url);
             String prefix = "org.quartz.dataSource." + dataSource + ".";

@@ -6,7 +6,6 @@ import io.usagearchiver.ArchiveSettings;
 import io.usagearchiver.Archiver;
 import io.usagearchiver.SweepListener;
 import io.usagearchiver.SweepProgress;
-import io.usagearchiver.UsageDetails;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Clock;
@@ -39,7 +38,7 @@ public final class UsageRows {
 
     /** An archiver whose cutoff is {@link #CUTOFF}. */
     public Archiver.Builder archiver() {
-        return Archiver.builder(UsageDetails.PAIR, db.archiver()).clock(clockAt(NOW));
+        return Archiver.builder(TestedPair.USAGE, db.archiver()).clock(clockAt(NOW));
     }
 
     /** An archiver whose cutoff is {@link #CUTOFF}, with batches of the given size. */
@@ -49,7 +48,7 @@ public final class UsageRows {
 
     /** An archiver whose role takes rows back and sets holds, with batches of the given size. */
     public Archiver.Builder restorer(int batchSize) {
-        return Archiver.builder(UsageDetails.PAIR, db.restorer())
+        return Archiver.builder(TestedPair.USAGE, db.restorer())
                 .settings(ArchiveSettings.defaults().withBatchSize(batchSize));
     }
 

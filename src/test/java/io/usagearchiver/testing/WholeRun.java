@@ -15,7 +15,6 @@ import io.usagearchiver.StopReason;
 import io.usagearchiver.StopSignal;
 import io.usagearchiver.SweepHistory;
 import io.usagearchiver.SweepResult;
-import io.usagearchiver.UsageDetails;
 import io.usagearchiver.Verification;
 import io.usagearchiver.Verifier;
 import java.sql.DriverManager;
@@ -61,16 +60,16 @@ public final class WholeRun {
     }
 
     public void run() {
-        Archiver sweeps = Archiver.builder(UsageDetails.PAIR, archiver)
+        Archiver sweeps = Archiver.builder(TestedPair.USAGE, archiver)
                 .settings(SETTINGS)
                 .node("Knoten Größe")
                 .build();
         Archiver restores =
-                Archiver.builder(UsageDetails.PAIR, restorer).settings(SETTINGS).build();
+                Archiver.builder(TestedPair.USAGE, restorer).settings(SETTINGS).build();
         sweeps.checkSchema();
         assertThat(sweeps.health().ok()).isTrue();
 
-        Plan plan = new Planner(UsageDetails.PAIR, archiver, SETTINGS).plan(1000, new StopSignal());
+        Plan plan = new Planner(TestedPair.USAGE, archiver, SETTINGS).plan(1000, new StopSignal());
         assertThat(plan.schemaDifferences()).isEmpty();
         assertThat(plan.missingGrants()).isEmpty();
         assertThat(plan.backlog().exact()).isTrue();
@@ -85,11 +84,11 @@ public final class WholeRun {
         assertThat(sweeps.sweep().rowsMoved()).isEqualTo(5);
         assertThat(sweeps.health().message()).contains("Knoten Größe");
 
-        Verification verification = new Verifier(UsageDetails.PAIR, archiver, SETTINGS)
+        Verification verification = new Verifier(TestedPair.USAGE, archiver, SETTINGS)
                 .verify(Duration.ofMinutes(1), cost -> {}, new StopSignal());
         assertThat(verification.clean()).isTrue();
         assertThat(verification.archivedRows()).isEqualTo(40);
-        assertThat(new SweepHistory(UsageDetails.PAIR, archiver, SETTINGS).newest(10))
+        assertThat(new SweepHistory(TestedPair.USAGE, archiver, SETTINGS).newest(10))
                 .extracting(PastSweep::rowsMoved)
                 .containsExactly(5L, 35L);
 

@@ -9,7 +9,6 @@ import io.usagearchiver.internal.postgres.SqlFiles;
 import io.usagearchiver.internal.postgres.TableName;
 import io.usagearchiver.internal.rows.KeyColumns;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -70,7 +69,9 @@ public final class GrantCheck {
     /** {@code FOR UPDATE} and {@code FOR SHARE} ask for UPDATE on one column at least. */
     private static final String ANY_COLUMN = """
             case when not has_any_column_privilege(to_regclass({0}), 'UPDATE')
-              then format('GRANT UPDATE (%I) ON %s TO %I', {1}, to_regclass({0}), current_user) end""";
+              then format('GRANT UPDATE (%I) ON %s TO %I', coalesce((select a.attname::text from pg_catalog.pg_attribute a
+                where a.attrelid = to_regclass({0}) and a.attname = 'updated_at' and not a.attisdropped), {1}),
+                to_regclass({0}), current_user) end""";
 
     /** Names of types and operators of an extension are written with its schema. */
     private static final String SCHEMAS = """
@@ -202,12 +203,7 @@ public final class GrantCheck {
 
     private Field<String> anyColumn(Table<?> table) {
         String age = pair.ages().get(0).getName();
-        String harmless = Arrays.stream(table.fields())
-                .map(Field::getName)
-                .filter("updated_at"::equals)
-                .findFirst()
-                .orElse(age);
-        return DSL.field(ANY_COLUMN, String.class, TableName.regclass(table), DSL.val(harmless));
+        return DSL.field(ANY_COLUMN, String.class, TableName.regclass(table), DSL.val(age));
     }
 
     private Field<String[]> key() {

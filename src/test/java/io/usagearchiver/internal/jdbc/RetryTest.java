@@ -13,12 +13,12 @@ import io.usagearchiver.Pace;
 import io.usagearchiver.StopReason;
 import io.usagearchiver.SweepFailedException;
 import io.usagearchiver.SweepResult;
-import io.usagearchiver.UsageDetails;
 import io.usagearchiver.testing.CapturedLog;
 import io.usagearchiver.testing.Rival;
 import io.usagearchiver.testing.SlowPath;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
@@ -181,7 +181,7 @@ class RetryTest {
             pool.setMinPoolSize(1);
             pool.setUnreturnedConnectionTimeout(1);
 
-            SweepResult result = Archiver.builder(UsageDetails.PAIR, () -> {
+            SweepResult result = Archiver.builder(TestedPair.USAGE, () -> {
                         opened.incrementAndGet();
                         return pool.getConnection();
                     })
@@ -428,7 +428,7 @@ class RetryTest {
     }
 
     private SweepResult sweep(ArchiveSettings settings, TappedConnections.Tap tap) {
-        return Archiver.builder(UsageDetails.PAIR, new TappedConnections(db.archiver(), tap))
+        return Archiver.builder(TestedPair.USAGE, new TappedConnections(db.archiver(), tap))
                 .settings(settings)
                 .build()
                 .sweep();

@@ -16,11 +16,11 @@ import io.usagearchiver.SchemaDriftException;
 import io.usagearchiver.StopReason;
 import io.usagearchiver.StopSignal;
 import io.usagearchiver.SweepListener;
-import io.usagearchiver.UsageDetails;
 import io.usagearchiver.internal.postgres.NaiveUtc;
 import io.usagearchiver.testing.CapturedLog;
 import io.usagearchiver.testing.TappedConnections;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import io.usagearchiver.testing.UsageRows;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
@@ -291,7 +291,7 @@ class StoredHoldsTest {
         assertThat(archiver.health().status()).isEqualTo(Health.Status.DISABLED);
         assertThatThrownBy(archiver::checkSchema).hasMessage(disabled.getMessage());
         Plan plan =
-                new Planner(UsageDetails.PAIR, db.archiver(), ArchiveSettings.defaults()).plan(100, new StopSignal());
+                new Planner(TestedPair.USAGE, db.archiver(), ArchiveSettings.defaults()).plan(100, new StopSignal());
         assertThat(plan.schemaDifferences()).isEqualTo(disabled.differences());
         assertThat(plan.allowsSweep()).isFalse();
         assertThat(archiver.holds().list())
@@ -326,7 +326,7 @@ class StoredHoldsTest {
 
         assertThat(disabled.differences()).isNotEmpty().allMatch(difference -> difference.startsWith("holds "));
         rows.assertAllHot();
-        assertThat(new Planner(UsageDetails.PAIR, db.archiver(), ArchiveSettings.defaults())
+        assertThat(new Planner(TestedPair.USAGE, db.archiver(), ArchiveSettings.defaults())
                         .plan(100, new StopSignal())
                         .allowsSweep())
                 .isFalse();
@@ -358,8 +358,7 @@ class StoredHoldsTest {
                 write("user_id, id_min, age_from", i + ", '10', '2024-01-01'");
             }
             List<String> seen = new ArrayList<>();
-            Archiver.builder(
-                            UsageDetails.PAIR, new TappedConnections(db.archiver(), (sql, connection) -> seen.add(sql)))
+            Archiver.builder(TestedPair.USAGE, new TappedConnections(db.archiver(), (sql, connection) -> seen.add(sql)))
                     .build()
                     .sweep();
             statements.add(seen.size());
@@ -379,7 +378,7 @@ class StoredHoldsTest {
         write("table_name, user_id", "'secret.detials', 7");
 
         Plan plan =
-                new Planner(UsageDetails.PAIR, db.archiver(), ArchiveSettings.defaults()).plan(100, new StopSignal());
+                new Planner(TestedPair.USAGE, db.archiver(), ArchiveSettings.defaults()).plan(100, new StopSignal());
 
         assertThat(plan.allowsSweep()).isTrue();
         assertThat(plan.warnings())

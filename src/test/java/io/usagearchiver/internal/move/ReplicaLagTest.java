@@ -13,10 +13,10 @@ import io.usagearchiver.SchemaDriftException;
 import io.usagearchiver.StopReason;
 import io.usagearchiver.StopSignal;
 import io.usagearchiver.SweepResult;
-import io.usagearchiver.UsageDetails;
 import io.usagearchiver.testing.CapturedLog;
 import io.usagearchiver.testing.ReplicatedServer;
 import io.usagearchiver.testing.TestDatabase;
+import io.usagearchiver.testing.TestedPair;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -208,7 +208,7 @@ class ReplicaLagTest {
     }
 
     private Archiver archiver(ArchiveSettings settings) {
-        return Archiver.builder(UsageDetails.PAIR, server::connectAsArchiver)
+        return Archiver.builder(TestedPair.USAGE, server::connectAsArchiver)
                 .settings(settings)
                 .build();
     }
