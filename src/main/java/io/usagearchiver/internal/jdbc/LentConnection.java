@@ -52,7 +52,7 @@ final class LentConnection {
 
     /** The statements that set limits, which are the same for one transaction after another. */
     String sql(TransactionLimits ofTransaction) {
-        if (ofTransaction != limits) {
+        if (!ofTransaction.equals(limits)) {
             sqlOfLimits = ofTransaction.sql(serverVersion);
             limits = ofTransaction;
         }
