@@ -48,6 +48,17 @@ record PartitionMove(RunSession run, ArchivePair<?> pair, List<CandidateQuery> w
     /** Nothing of what is done under the lock of the whole table reads a row, or builds an index. */
     private static final String SHORTLY = "set local statement_timeout = 1000; ";
 
+    /** Who has rights on it besides its owner. */
+    private static final String GRANTEES = """
+            select string_agg(distinct case g.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(g.grantee)) end, ', ')
+            from pg_catalog.pg_class p
+            cross join lateral (
+              select x.grantee from aclexplode(p.relacl) x
+              union all
+              select x.grantee from pg_catalog.pg_attribute c cross join lateral aclexplode(c.attacl) x
+              where c.attrelid = p.oid and c.attacl is not null) g
+            where p.oid = {0} and g.grantee <> p.relowner""";
+
     /** SQL that is none of jOOQ's templates: as PostgreSQL writes it, or of names that it has quoted. */
     static SQL raw(String sql) {
         return DSL.sql("{0}", DSL.raw(sql));
@@ -216,14 +227,12 @@ record PartitionMove(RunSession run, ArchivePair<?> pair, List<CandidateQuery> w
         if (partition.defaults() != null) {
             ddl.append(", ").append(partition.defaults());
         }
-        if (partition.grantees() != null) {
-            // Who may write to the hot table may not do so to the archive's.
-            ddl.append("; revoke all on ")
-                    .append(name)
-                    .append(" from ")
-                    .append(partition.grantees())
-                    .append(" cascade");
-        }
         tx.execute(raw(ddl.toString()));
+        // Who may write to the hot table may not do so to the archive's. Others are granted nothing any more until this
+        // ends.
+        String grantees = tx.fetchSingle(GRANTEES, DSL.inline(oid)).get(0, String.class);
+        if (grantees != null) {
+            tx.execute(raw("revoke all on " + name + " from " + grantees + " cascade"));
+        }
     }
 }

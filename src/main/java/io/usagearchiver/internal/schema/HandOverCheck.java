@@ -117,13 +117,6 @@ public final class HandOverCheck {
                 from pg_catalog.pg_attribute c
                 join pg_catalog.pg_attribute o on o.attrelid = a.oid and o.attname = c.attname and not o.atthasdef
                 where c.attrelid = p.oid and c.attnum > 0 and c.atthasdef and c.attgenerated = '') as defaults,
-              (select string_agg(distinct case g.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(g.grantee)) end, ', ')
-                from (
-                  select x.grantee from aclexplode(p.relacl) x
-                  union all
-                  select x.grantee from pg_catalog.pg_attribute c cross join lateral aclexplode(c.attacl) x
-                  where c.attrelid = p.oid and c.attacl is not null) g
-                where g.grantee <> p.relowner) as grantees,
               exists (select from pg_catalog.pg_constraint k where k.conrelid = p.oid and k.conname = {5}) as has_check,
               exists (select from pg_catalog.pg_constraint k where k.conrelid = p.oid and k.conname = {5} and k.convalidated
                 and pg_get_constraintdef(k.oid) = format('CHECK (%s)', pg_get_partition_constraintdef(p.oid))) as prepared
@@ -192,7 +185,6 @@ public final class HandOverCheck {
                         row.get("obstacle", String.class),
                         row.get("stand_in", String.class),
                         row.get("defaults", String.class),
-                        row.get("grantees", String.class),
                         row.get("has_check", Boolean.class),
                         row.get("prepared", Boolean.class)));
     }
@@ -231,7 +223,6 @@ public final class HandOverCheck {
      * @param obstacle what keeps it from being handed over; null for nothing
      * @param standIn the partition of the archive that has the same bounds; null for none
      * @param defaults what takes away those of its columns that the archive's have not, as in ALTER TABLE; null for nothing
-     * @param grantees who has rights on it besides its owner; null for nobody
      * @param hasCheck whether it has a {@link #CONSTRAINT}
      * @param prepared whether that is the right one, and known to be true
      */
@@ -244,7 +235,6 @@ public final class HandOverCheck {
             @Nullable String obstacle,
             @Nullable String standIn,
             @Nullable String defaults,
-            @Nullable String grantees,
             boolean hasCheck,
             boolean prepared) {}
 }
