@@ -30,7 +30,7 @@ public final class Benchmark {
         List<Scenario> scenarios = chosen(System.getProperty("bench.only", ""));
         Files.createDirectories(DIRECTORY);
         Results results = new Results();
-        results.progress("Starting PostgreSQL; all of it takes some " + (quick ? "5" : "90") + " minutes");
+        results.progress("Starting PostgreSQL; all of it takes some " + (quick ? "5" : "45") + " minutes");
         List<String> circumstances;
         try (Server server = server(System.getProperty("bench.url", ""))) {
             circumstances = circumstances(server, quick);
