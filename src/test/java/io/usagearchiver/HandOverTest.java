@@ -524,9 +524,11 @@ class HandOverTest {
         calls.assertNothingLeftBehind();
     }
 
-    @Test
-    void what_an_interrupted_try_has_left_goes_where_no_row_is_left() {
-        db.execute("ALTER TABLE call_2024_01 ADD CONSTRAINT usage_archiver_hand_over CHECK (at IS NOT NULL) NOT VALID;"
+    @ParameterizedTest
+    @ValueSource(strings = {"SELECT", "CREATE VIEW reader AS SELECT id FROM call_2024_01"})
+    void what_an_interrupted_try_has_left_goes_where_no_row_is_left(String obstacle) {
+        db.execute(obstacle
+                + "; ALTER TABLE call_2024_01 ADD CONSTRAINT usage_archiver_hand_over CHECK (at IS NOT NULL) NOT VALID;"
                 + " ALTER TABLE call_2024_02 ADD CONSTRAINT usage_archiver_hand_over CHECK (at IS NOT NULL AND"
                 + " at >= '2024-02-01' AND at < '2024-03-01'); DELETE FROM call WHERE at < '2024-03-01'");
 
@@ -541,8 +543,7 @@ class HandOverTest {
         CompletableFuture<?>[] granting = {null};
 
         // Before PostgreSQL 18, GRANT takes no lock of the table: who updates the same row of the catalog waits for it,
-        // and is
-        // refused then.
+        // and is refused then.
         sweep(before(" in row exclusive mode", () -> {
             Rival rival = new Rival(db, "GRANT SELECT ON call_2024_01 TO PUBLIC");
             granting[0] = CompletableFuture.runAsync(() -> {

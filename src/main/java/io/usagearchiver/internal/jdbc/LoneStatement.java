@@ -41,7 +41,7 @@ public final class LoneStatement {
     private static void restore(Connection connection, boolean autoCommit) {
         try {
             connection.setAutoCommit(autoCommit);
-        } catch (SQLException e) {
+        } catch (SQLException | RuntimeException e) {
             // Told by whatever is executed next.
         }
     }

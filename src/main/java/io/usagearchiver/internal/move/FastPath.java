@@ -45,22 +45,16 @@ final class FastPath {
     private final ArchiveSettings settings;
     private final boolean allowed = Boolean.parseBoolean(System.getProperty("usagearchiver.fastPath", "true"));
     private Duration deadlockTimeout = SHORTEST_DEADLOCK_TIMEOUT;
-    private TransactionLimits patient;
-    private TransactionLimits impatient;
     private int givenBackInARow;
     private int toLeaveOut;
 
     FastPath(ArchiveSettings settings) {
         this.settings = settings;
-        this.patient = limits(PATIENCE);
-        this.impatient = limits(LITTLE_PATIENCE);
     }
 
     /** Looks at what a transaction that waits for a row has to heed. */
     void look(DSLContext tx) {
         deadlockTimeout = Duration.ofMillis(tx.fetchSingle(DEADLOCK_TIMEOUT).get(0, Long.class));
-        patient = limits(PATIENCE);
-        impatient = limits(LITTLE_PATIENCE);
     }
 
     /** The shortest one that a session of the server may have, by the last look. */
@@ -70,11 +64,7 @@ final class FastPath {
 
     /** Those of the next slice's transaction. */
     TransactionLimits limits() {
-        return givenBackInARow == 0 ? patient : impatient;
-    }
-
-    private TransactionLimits limits(Duration patience) {
-        return TransactionLimits.slice(settings, deadlockTimeout, patience);
+        return TransactionLimits.slice(settings, deadlockTimeout, givenBackInARow == 0 ? PATIENCE : LITTLE_PATIENCE);
     }
 
     /** How many batches are to go the slow way before the next slice is tried; 0 for none. */

@@ -125,18 +125,19 @@ final class HandOver {
         long startNanos = System.nanoTime();
         PartitionMove move = new PartitionMove(run, pair, wanted, schema, partition.oid());
         try {
-            if (partition.obstacle() != null) {
-                if (!run.once(TransactionLimits.count(run.settings()), tx -> move.anyWanted(tx, partition))) {
-                    return false;
-                }
-                throw new InTheWayException(partition.obstacle(), false);
-            }
-            if (!run.once(TransactionLimits.count(run.settings()), tx -> move.isWorthwhile(tx, partition))) {
+            String obstacle = partition.obstacle();
+            boolean anything = run.once(
+                    TransactionLimits.count(run.settings()),
+                    tx -> obstacle == null ? move.isWorthwhile(tx, partition) : move.anyWanted(tx, partition));
+            if (!anything) {
                 if (partition.hasCheck()) {
                     // Of a try that was interrupted: its rows have gone one by one since.
                     cleanUp(partition);
                 }
                 return false;
+            }
+            if (obstacle != null) {
+                throw new InTheWayException(obstacle, false);
             }
             if (run.progress().isNew()) {
                 run.progress().estimated(run.read(dsl -> CandidateEstimate.read(dsl, wanted)));
@@ -146,8 +147,7 @@ final class HandOver {
             prepare(partition);
             BatchResult done = persistently(() -> run.handOver(move::move));
             Duration time = Duration.ofNanos(System.nanoTime() - startNanos);
-            // It is no batch whose size could be learned from: the pause that follows is all that it counts for.
-            throttler.batchFailed(time);
+            throttler.batchFailed(time); // for the pause that follows, and not for the size of batches
             vain = 0;
             run.progress().handedOver(partition.name());
             log.info(
@@ -175,18 +175,19 @@ final class HandOver {
                 throw new InTheWayException(
                         "it lacks index " + index.index() + ", which is not one to be built by the way", false);
             }
-            String drop = "drop index concurrently if exists " + index.name();
-            // What an interrupted try has left is of no use.
-            build(index, List.of(drop, create), drop);
+            build(index, create);
         }
     }
 
-    private void build(MissingIndexes index, List<String> statements, String otherwise) {
+    private void build(MissingIndexes index, String create) {
+        String drop = "drop index concurrently if exists " + index.name();
         try {
-            statements.forEach(run::alone);
+            // What an interrupted try has left is of no use.
+            run.alone(drop);
+            run.alone(create);
         } catch (InTheWayException e) {
             try {
-                run.alone(otherwise);
+                run.alone(drop);
             } catch (InTheWayException left) {
                 log.debug("{}: {} is left behind: {}", run.ledger(), index.name(), left.getMessage());
             }

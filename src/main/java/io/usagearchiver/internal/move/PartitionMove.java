@@ -228,8 +228,7 @@ record PartitionMove(RunSession run, ArchivePair<?> pair, List<CandidateQuery> w
             ddl.append(", ").append(partition.defaults());
         }
         tx.execute(raw(ddl.toString()));
-        // Who may write to the hot table may not do so to the archive's. Others are granted nothing any more until this
-        // ends.
+        // Who may write to the hot table may not do so to the archive's. Nobody is granted anything meanwhile any more.
         String grantees = tx.fetchSingle(GRANTEES, DSL.inline(oid)).get(0, String.class);
         if (grantees != null) {
             tx.execute(raw("revoke all on " + name + " from " + grantees + " cascade"));

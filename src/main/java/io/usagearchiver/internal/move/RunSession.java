@@ -154,10 +154,10 @@ final class RunSession {
                 if (session.isToStop() || (SqlState.isTransient(e) && !SqlState.isOfLocks(e))) {
                     throw e;
                 }
-                boolean ofLocks = SqlState.isOfLocks(e) || SqlState.isOfCatalog(e);
+                boolean ofLocks = SqlState.isOfLocks(e);
                 throw new InTheWayException(
                         (ofLocks ? "others have it or the table in use for too long: " : "") + SqlState.message(e),
-                        ofLocks);
+                        ofLocks || SqlState.isOfCatalog(e));
             }
         });
     }

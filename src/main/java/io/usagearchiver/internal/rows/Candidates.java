@@ -137,9 +137,8 @@ public final class Candidates {
             branch++;
             cursor = null;
         }
-        // Each page passes all rows that have no order but that of their keys, such as those of one age: so the fewer
-        // pages, the
-        // better. But where the keys are long, most of a large one would be read in vain, and again by the next one.
+        // Each page passes all rows that have no order but that of their keys, as those of one age have none: the fewer
+        // pages, the better. But where keys are long, most of a large one would be read in vain, and again by the next.
         rowsToRead =
                 (int) Math.min(LARGEST_PAGE, 2L * (read.isCut() ? read.keys().size() : limit));
         List<String> keys = new ArrayList<>(read.keys());

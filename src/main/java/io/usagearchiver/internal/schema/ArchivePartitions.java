@@ -93,8 +93,7 @@ public final class ArchivePartitions {
             return null;
         }
         requireRights(archive, pair, missing);
-        // Whoever attaches a partition has that lock, a hand-over too: those that are there now are all, until this
-        // ends.
+        // Whoever attaches a partition has that lock, a hand-over too: what is there now is all until this ends.
         execute(tx, "lock table only " + TableName.quoted(pair.archive()) + " in share update exclusive mode");
         missing = missing(tx, months, read(tx, pair));
         if (missing.isEmpty()) {

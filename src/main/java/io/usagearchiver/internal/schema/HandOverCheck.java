@@ -158,7 +158,7 @@ public final class HandOverCheck {
     public static @Nullable String ofPair(DSLContext tx, ArchivePair<?> pair) {
         Record row = tx.fetchOne(PAIR, TableName.regclass(pair.hot()), TableName.regclass(pair.archive()));
         String inTheWay = row == null ? null : row.get(0, String.class);
-        // It knows partitions by names of its own, and fails on others.
+        // pg_partman knows partitions by names of its own, and fails on others.
         String ofPartman = row == null || inTheWay != null ? null : ArchivePartitions.ofPartman(tx, pair);
         return ofPartman == null ? inTheWay : TableName.name(pair.archive()) + " " + ofPartman;
     }
